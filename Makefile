@@ -1,0 +1,48 @@
+# heyan: two commands set up a fresh machine, `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SET_UP := $(VENV)/.set-up
+TLS ?=
+
+.PHONY: run demo test lint types imports format lock clean
+.DEFAULT_GOAL := help
+
+help:  ## show these lines
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(SET_UP): requirements-dev.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "heyan needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(SET_UP)  ## start the service on its embedded defaults (TLS=1: HTTPS on the local network)
+	$(BIN)/heyan models prepare
+	$(BIN)/heyan serve $(if $(TLS),--tls)
+
+demo: $(SET_UP)  ## the main job end to end, with simulated phones; exits 0 if every line holds
+	$(BIN)/heyan models prepare
+	$(BIN)/heyan-bench demo $(DEMO)
+
+test: $(SET_UP) lint  ## lint, types, import direction and all tests
+	$(BIN)/heyan models prepare
+	$(BIN)/python -m pytest
+
+lint: $(SET_UP)  ## ruff, mypy strict, import-linter
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(SET_UP)  ## rewrite the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock:  ## resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -c requirements.lock -o requirements-dev.lock
+
+clean:  ## remove the environment and what tools left behind
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

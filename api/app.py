@@ -1,0 +1,50 @@
+"""The application: routes, middleware and problem documents around the services."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from api.access_log import AccessLog
+from api.body_limit import BodyLimit
+from api.composition import Services
+from api.problems import MEDIA_TYPE, install_problem_handlers
+from api.request_headers import RequestHeaders
+from api.routes import cases, compare, health, invites, pages, receipts, sessions, stream, tokens
+from api.schemas.problem import ProblemBody
+
+DESCRIPTION = """Self-hosted remote identity verification: a live person, the ID photo, a one-time token.
+
+A client opens a case with a roster, sends each person an invite, mints a token for each verification and redeems it
+exactly once. Errors are RFC 9457 problem documents with a stable `code`. Times are RFC 3339 in UTC."""
+
+ROUTERS = (cases, invites, sessions, stream, tokens, receipts, compare, health, pages)
+
+
+PROBLEM = {
+    "description": "A problem document",
+    "content": {MEDIA_TYPE: {"schema": ProblemBody.model_json_schema()}},
+}
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application around services that are open; whoever opened them closes them."""
+    settings, metrics = services.settings, services.metrics
+    app = FastAPI(
+        title="heyan",
+        version=version("heyan"),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        responses={"default": PROBLEM},
+        middleware=[
+            Middleware(RequestHeaders),
+            Middleware(AccessLog, metrics=metrics, log=services.log),
+            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
+        ],
+    )
+    app.state.services, app.state.settings, app.state.metrics = services, settings, metrics
+    install_problem_handlers(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    return app

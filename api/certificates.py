@@ -1,0 +1,96 @@
+"""A local certificate authority: a phone on the local network needs HTTPS, as browsers open no camera without it."""
+
+import ipaddress
+import os
+import socket
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psutil
+import trustme
+
+AUTHORITY_NAME = "heyan local"
+
+CERTIFICATE_LIFE = timedelta(days=397)
+"""Apple's platforms refuse server certificates that are valid for longer (825 days for authorities of the user)."""
+
+CLOCK_TOLERANCE = timedelta(days=1)
+"""Phones whose clock is behind must not find a certificate that is not valid yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCertificate:
+    """Files that a TLS server reads, and the names that they stand for."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+    names: tuple[str, ...]
+
+
+def server_certificate(*, folder: Path, names: Iterable[str], now: datetime) -> ServerCertificate:
+    """Issue a certificate for `names` under the authority in `folder`, which is made on first use (keys 0600).
+
+    `now` is timezone-aware. The authority stays the same, so that a phone trusts it once; the certificate is renewed at
+    each start, because addresses change.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    authority = _authority(folder)
+    distinct = tuple(dict.fromkeys(names))
+    issued = authority.issue_cert(
+        *distinct, common_name=distinct[0], not_before=now - CLOCK_TOLERANCE, not_after=now + CERTIFICATE_LIFE
+    )
+    chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
+    _write_private(folder / "server.key", issued.private_key_pem.bytes())
+    _write_private(folder / "server.pem", chain)
+    return ServerCertificate(
+        authority=folder / "ca.pem", certificate=folder / "server.pem", key=folder / "server.key", names=distinct
+    )
+
+
+def local_names() -> tuple[str, ...]:
+    """`localhost`, this machine's name, and its IPv4 addresses on the local network, the likeliest address first."""
+    return (*lan_addresses(), "localhost", "127.0.0.1", "::1", socket.gethostname())
+
+
+def lan_addresses() -> tuple[str, ...]:
+    """IPv4 addresses of interfaces that are up, private ones first; loopback and link-local ones left out."""
+    states = psutil.net_if_stats()
+    found = [
+        ipaddress.IPv4Address(address.address)
+        for interface, addresses in psutil.net_if_addrs().items()
+        if states[interface].isup
+        for address in addresses
+        if address.family == socket.AF_INET
+    ]
+    usable = [address for address in found if not (address.is_loopback or address.is_link_local)]
+    return tuple(str(address) for address in sorted(usable, key=lambda address: (not address.is_private, address)))
+
+
+def trusting_context(authority: Path) -> ssl.SSLContext:
+    """A client's TLS context that trusts the local authority only."""
+    return ssl.create_default_context(cafile=str(authority))
+
+
+def _authority(folder: Path) -> trustme.CA:
+    certificate, key = folder / "ca.pem", folder / "ca.key"
+    if certificate.exists() and key.exists():
+        return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
+    made = trustme.CA(organization_name=AUTHORITY_NAME)
+    _write_private(key, made.private_key_pem.bytes())
+    _write_private(certificate, made.cert_pem.bytes())
+    return made
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Temporary file (0600 from its first byte), then an atomic rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    temporary.replace(path)

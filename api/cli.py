@@ -1,0 +1,42 @@
+"""The command line `heyan`. Bad input ends in a message and an exit code, never in a traceback."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from api.commands import compare, doctor, jwks, keys, models, serve
+
+app = typer.Typer(
+    name="heyan",
+    help="Remote identity verification: a live person, the ID photo, a one-time token.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(serve.serve)
+app.command()(compare.compare)
+app.command()(doctor.doctor)
+app.command()(jwks.jwks)
+app.add_typer(models.commands, name="models")
+app.add_typer(keys.commands, name="keys")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"heyan {version('heyan')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="show the version and leave")
+    ] = False,
+) -> None:
+    """Remote identity verification: a live person, the ID photo, a one-time token."""
+
+
+def main() -> None:
+    """Entry point of the `heyan` script."""
+    app()

@@ -1,0 +1,23 @@
+"""`heyan doctor`: checks the machine, and says what to do."""
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api.commands.failing import explained
+from api.diagnosis import diagnose
+from api.settings import load_settings
+
+ILL = 1
+
+
+def doctor() -> None:
+    """Check Python, OpenCV, providers, weights, store, clock and disk. Exit code 1 if something is to be done."""
+    with explained():
+        settings = load_settings()
+    findings = diagnose(settings)
+    table = Table("check", "", "found", "what to do")
+    for finding in findings:
+        table.add_row(finding.check, "[green]ok" if finding.ok else "[red]!!", finding.found, finding.advice)
+    Console().print(table)
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else ILL)

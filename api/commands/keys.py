@@ -1,0 +1,72 @@
+"""`heyan keys create | list | revoke`: API keys of registration services."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from secrets import token_bytes
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api.commands.failing import explained
+from api.composition import open_store_of
+from api.settings import load_settings
+from verify.clients import DEFAULT_SCOPES, Client, Clients
+
+T = TypeVar("T")
+
+commands = typer.Typer(help="API keys of registration services.", no_args_is_help=True)
+
+
+@commands.command()
+def create(
+    client: Annotated[str, typer.Option("--client", help="name of the registration service")],
+    test: Annotated[bool, typer.Option("--test", help="a key of test mode: its tokens are worth nothing")] = False,
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="cases, compare; may be repeated")] = None,
+) -> None:
+    """Make a client and print its API key: on standard output, this once."""
+    scopes = scope or list(DEFAULT_SCOPES)
+    made, secret = _with_clients(lambda clients: clients.create(client, mode="test" if test else "live", scopes=scopes))
+    typer.echo(f"client {made.id} ({made.name}), scopes {', '.join(made.scopes)}; the key is shown only now:", err=True)
+    typer.echo(secret)
+
+
+@commands.command(name="list")
+def list_keys() -> None:
+    """All clients; never their keys."""
+    table = Table("client", "name", "mode", "scopes", "made", "state")
+    for client in _with_clients(lambda clients: clients.list()):
+        table.add_row(*_row(client))
+    Console().print(table)
+
+
+@commands.command()
+def revoke(client_id: Annotated[str, typer.Argument(metavar="CLIENT", help="as `heyan keys list` shows it")]) -> None:
+    """Make a client's key useless, at once and for good."""
+    client = _with_clients(lambda clients: clients.revoke(client_id))
+    typer.echo(f"the key of {client.id} ({client.name}) is revoked")
+
+
+def _row(client: Client) -> tuple[str, ...]:
+    made = datetime.fromtimestamp(client.created_at, UTC).strftime("%Y-%m-%d %H:%M")
+    return (
+        client.id,
+        client.name,
+        client.mode,
+        " ".join(client.scopes),
+        made,
+        "revoked" if client.revoked else "active",
+    )
+
+
+def _with_clients(use: Callable[[Clients], Awaitable[T]]) -> T:
+    """Use the store of the settings, beside a running service or alone."""
+
+    async def opened() -> T:
+        async with open_store_of(load_settings()) as store:
+            return await use(Clients(store, token_bytes))
+
+    with explained():
+        return asyncio.run(opened())

@@ -1,0 +1,136 @@
+"""The composition root: the one place where settings, clocks, randomness, weights and store become services."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from random import SystemRandom
+
+from structlog.stdlib import BoundLogger, get_logger
+
+from api.first_client import ensure_first_client
+from api.inference import InferencePool
+from api.live_sessions import LiveSessions, Timing
+from api.metrics import Metrics
+from api.rate_limit import RateLimit
+from api.settings import Settings
+from models.embedding import Embedding
+from models.engine import Engine
+from models.image import decode_image
+from verify.cases import Cases
+from verify.clients import Clients
+from verify.invites import Invites
+from verify.policy import Policy, load_policy, require_contract
+from verify.redemption import Redemptions
+from verify.sessions import Sessions
+from verify.signing import load_keys
+from verify.store import Store, open_store
+from verify.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that routes work with."""
+
+    settings: Settings
+    public_url: str
+    """Where people reach the service, without a slash at the end."""
+    engine: Engine
+    policy: Policy
+    store: Store
+    clients: Clients
+    cases: Cases
+    invites: Invites
+    sessions: Sessions
+    tokens: Tokens
+    redemptions: Redemptions
+    pool: InferencePool
+    live: LiveSessions
+    compare_limit: RateLimit
+    metrics: Metrics
+    log: BoundLogger
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, *, public_url: str, engine: Engine | None = None
+) -> AsyncIterator[Services]:
+    """Open everything in order, and close it in reverse.
+
+    `engine`: one that is loaded already, for a process that opens services more than once.
+
+    Raises:
+        models.errors.ModelError: weights are missing, damaged or cannot run.
+        PolicyError: the policy is unknown, or is for other weights.
+        verify.errors.Unavailable: no store, or a damaged key file.
+    """
+    engine = engine or open_engine(settings)
+    policy = matching_policy(settings, engine)
+    pool = InferencePool(workers=settings.workers, queue=settings.queue)
+    with closing(pool):
+        async with open_store_of(settings) as store:
+            services = _services(settings, public_url=public_url, engine=engine, policy=policy, pool=pool, store=store)
+            if settings.store_url is None:
+                await ensure_first_client(services.clients, settings.first_key_file)
+            try:
+                yield services
+            finally:
+                await services.live.close()
+
+
+@asynccontextmanager
+async def open_store_of(settings: Settings) -> AsyncIterator[Store]:
+    """The store that the settings name; the embedded one is watched while it is open."""
+    async with await open_store(
+        settings.store_url, settings.data_dir, durable_replicas=settings.durable_replicas
+    ) as store:
+        yield store
+
+
+def open_engine(settings: Settings) -> Engine:
+    """The models that the settings name."""
+    return Engine.open(
+        data_dir=settings.data_dir, pack=settings.pack, provider=settings.provider, threads=settings.threads
+    )
+
+
+def matching_policy(settings: Settings, engine: Engine) -> Policy:
+    """The policy that the settings name, if its thresholds are for this engine's embeddings."""
+    return require_contract(load_policy(settings.policy), engine.contract)
+
+
+def _services(
+    settings: Settings, *, public_url: str, engine: Engine, policy: Policy, pool: InferencePool, store: Store
+) -> Services:
+    entropy = secrets.token_bytes
+    keys = load_keys(settings.data_dir, entropy=entropy)
+    metrics, log = Metrics(), get_logger("heyan")
+    tokens = Tokens(store=store, keys=keys.signing, issuer=settings.issuer, entropy=entropy)
+
+    async def embed_reference(photo: bytes) -> Embedding:
+        return await pool.run(lambda: engine.reference(decode_image(photo)))
+
+    return Services(
+        settings=settings,
+        public_url=public_url,
+        engine=engine,
+        policy=policy,
+        store=store,
+        clients=Clients(store, entropy),
+        cases=Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=settings.allow_client_upload),
+        invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference),
+        sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy),
+        tokens=tokens,
+        redemptions=Redemptions(store=store, tokens=tokens, keys=keys.signing, entropy=entropy),
+        pool=pool,
+        live=LiveSessions(
+            pool=pool,
+            metrics=metrics,
+            log=log,
+            limit=settings.live_sessions,
+            timing=Timing(resume_seconds=settings.resume_seconds),
+        ),
+        compare_limit=RateLimit(per_minute=settings.compare_per_minute),
+        metrics=metrics,
+        log=log,
+    )

@@ -1,0 +1,68 @@
+"""What routes ask for: the services of this process, and who is calling."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api.composition import Services
+from api.errors import CredentialMissingError, ForbiddenError, UnauthorizedError
+from verify.clients import Client
+
+api_key = HTTPBearer(auto_error=False, scheme_name="API key", description="`hk_live_…` or `hk_test_…`")
+capture_grant = HTTPBearer(auto_error=False, scheme_name="Capture grant", description="from `/v1/invites/exchange`")
+session_secret = HTTPBearer(auto_error=False, scheme_name="Session secret", description="from `POST /v1/sessions`")
+
+Bearer = HTTPAuthorizationCredentials | None
+
+
+def services_now(request: Request) -> Services:
+    """The services that the composition root opened."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesNow = Annotated[Services, Depends(services_now)]
+
+
+async def calling_client(services: ServicesNow, bearer: Annotated[Bearer, Security(api_key)]) -> Client:
+    """The client that the API key belongs to."""
+    if bearer is None:
+        raise UnauthorizedError
+    return await services.clients.authenticate(bearer.credentials)
+
+
+CallingClient = Annotated[Client, Depends(calling_client)]
+
+
+def client_with(scope: str) -> Callable[[Client], Awaitable[Client]]:
+    """A dependency: the calling client, if its key has the scope."""
+
+    async def checked(client: CallingClient) -> Client:
+        if scope not in client.scopes:
+            raise ForbiddenError(scope)
+        return client
+
+    return checked
+
+
+ComparingClient = Annotated[Client, Depends(client_with("compare"))]
+
+
+def grant_of(bearer: Annotated[Bearer, Security(capture_grant)]) -> str:
+    """The capture grant that a phone sends."""
+    if bearer is None:
+        raise CredentialMissingError("capture grant")
+    return bearer.credentials
+
+
+def session_secret_of(bearer: Annotated[Bearer, Security(session_secret)]) -> str:
+    """The session secret that a phone sends."""
+    if bearer is None:
+        raise CredentialMissingError("session secret")
+    return bearer.credentials
+
+
+Grant = Annotated[str, Depends(grant_of)]
+SessionSecret = Annotated[str, Depends(session_secret_of)]

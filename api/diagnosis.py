@@ -1,0 +1,55 @@
+"""All checks of `heyan doctor`, in the order in which a fault in one explains the next."""
+
+import asyncio
+from time import time
+
+from api import doctor
+from api.composition import open_store_of
+from api.doctor import Finding
+from api.settings import Settings
+from models.engine import Engine
+from models.prepare import verify_files
+from models.session import choose_provider
+from verify.policy import load_policy
+
+
+def diagnose(settings: Settings) -> list[Finding]:
+    """Run every check. Starts an embedded store if none runs, and leaves it as it was."""
+    return [
+        doctor.check_python(),
+        doctor.check_opencv(),
+        doctor.check_writable(settings.data_dir),
+        doctor.check_disk(settings.data_dir),
+        doctor.guarded("provider", lambda: choose_provider(settings.provider)),
+        check_weights(settings),
+        doctor.guarded("models", lambda: _models(settings)),
+        *asyncio.run(check_store(settings)),
+    ]
+
+
+def check_weights(settings: Settings) -> Finding:
+    """Every weight file of the pack is there and undamaged."""
+    faults = [fault for _, fault in verify_files(settings.data_dir, settings.pack) if fault]
+    found = "missing or damaged" if faults else f"pack {settings.pack} intact"
+    return Finding(check="weights", ok=not faults, found=found, advice="; ".join(faults))
+
+
+async def check_store(settings: Settings) -> tuple[Finding, ...]:
+    """The store answers, keeps what it acknowledges, and agrees about the time."""
+    try:
+        async with open_store_of(settings) as store:
+            fault = await store.check(service_now=time())
+    except Exception as error:
+        code = str(getattr(error, "code", type(error).__name__))
+        return (Finding(check="store", ok=False, found=code, advice=str(error)),)
+    kind = "embedded Valkey" if settings.store_url is None else "HEYAN_STORE_URL"
+    found = "not to be relied on" if fault else f"{kind} answers, is durable, and its clock agrees"
+    return (Finding(check="store, clock", ok=fault is None, found=found, advice=fault or ""),)
+
+
+def _models(settings: Settings) -> str:
+    engine = Engine.open(
+        data_dir=settings.data_dir, pack=settings.pack, provider=settings.provider, threads=settings.threads
+    )
+    load_policy(settings.policy)
+    return ", ".join(f"{name} {value}" for name, value in engine.describe().items())

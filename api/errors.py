@@ -1,0 +1,88 @@
+"""Errors that belong to the translation to HTTP and WebSocket itself; other packages bring their own.
+
+ApiError
+├── RequestTooLargeError    request_too_large
+├── UnauthorizedError       key_missing
+├── ForbiddenError          scope_missing
+├── CredentialMissingError  credential_missing
+├── OverloadedError         overloaded, draining
+├── TooManyRequestsError    too_many_requests
+├── ListeningError          address_unusable
+└── StreamError             subprotocol_missing, claim_expected, claim_timeout, message_unknown, message_malformed,
+                            message_unexpected, resume_refused
+"""
+
+
+class ApiError(Exception):
+    """A request that cannot be served. `code` is stable, `status` the HTTP status, `retry_after` seconds or None."""
+
+    def __init__(self, code: str, message: str, *, status: int, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.retry_after = retry_after
+
+
+class RequestTooLargeError(ApiError):
+    """The body is larger than the service takes."""
+
+    def __init__(self, max_bytes: int) -> None:
+        message = (
+            f"the request body may have {max_bytes} bytes; send smaller photos (HEYAN_MAX_BODY_BYTES is the limit)"
+        )
+        super().__init__("request_too_large", message, status=413)
+
+
+class UnauthorizedError(ApiError):
+    """No API key came with a request that needs one."""
+
+    def __init__(self) -> None:
+        message = "send an API key as 'Authorization: Bearer hk_…'; `heyan keys create --client NAME` makes one"
+        super().__init__("key_missing", message, status=401)
+
+
+class ForbiddenError(ApiError):
+    """The API key is good, but not for this."""
+
+    def __init__(self, scope: str) -> None:
+        message = f"this API key lacks the scope {scope!r}; `heyan keys create --client NAME --scope {scope}` makes one"
+        super().__init__("scope_missing", message, status=403)
+
+
+class CredentialMissingError(ApiError):
+    """No capture grant or session secret came with a request of a phone."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__("credential_missing", f"send the {what} as 'Authorization: Bearer …'", status=401)
+
+
+class OverloadedError(ApiError):
+    """Refused before any work was done; nothing was burnt."""
+
+    def __init__(self, *, draining: bool = False, retry_after: float = 5.0) -> None:
+        code = "draining" if draining else "overloaded"
+        reason = "this replica is being stopped" if draining else "the service has as much work as it takes"
+        super().__init__(code, f"{reason}; repeat in {retry_after:.0f} seconds", status=503, retry_after=retry_after)
+
+
+class TooManyRequestsError(ApiError):
+    """A client asks more often than the operator allows."""
+
+    def __init__(self, *, retry_after: float) -> None:
+        message = f"more requests than allowed; repeat in {retry_after:.0f} seconds"
+        super().__init__("too_many_requests", message, status=429, retry_after=retry_after)
+
+
+class ListeningError(ApiError):
+    """The service cannot listen where it was told to."""
+
+    def __init__(self, detail: str) -> None:
+        message = f"cannot listen on {detail}; choose another with HEYAN_HOST and HEYAN_PORT"
+        super().__init__("address_unusable", message, status=500)
+
+
+class StreamError(ApiError):
+    """The phone broke the capture protocol."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message, status=400)

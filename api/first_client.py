@@ -1,0 +1,36 @@
+"""The client that the first start on embedded defaults makes, so that the first request needs no set-up."""
+
+import os
+from pathlib import Path
+
+from verify.clients import SCOPES, Clients
+from verify.errors import Refused
+
+NAME = "default"
+
+
+async def ensure_first_client(clients: Clients, key_file: Path) -> None:
+    """Keep a working API key in `key_file` (0600); one that the store does not know (any more) is replaced."""
+    kept = _read(key_file)
+    if kept is None or not await _works(clients, kept):
+        _, secret = await clients.create(NAME, mode="live", scopes=SCOPES)
+        _write_private(key_file, secret + "\n")
+
+
+async def _works(clients: Clients, secret: str) -> bool:
+    try:
+        await clients.authenticate(secret)
+    except Refused:
+        return False
+    return True
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text("utf-8").strip() if path.exists() else None
+
+
+def _write_private(path: Path, content: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        file.write(content)
+    temporary.replace(path)

@@ -1,0 +1,256 @@
+"""The live sessions that run in this process, each as a task of its own that outlives a dropped connection.
+
+A session is bound to the process that claimed it: behind a balancer, a phone resumes on the same replica or not at all.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from hmac import compare_digest
+from math import ceil
+from time import monotonic
+from typing import Protocol
+
+from structlog.stdlib import BoundLogger
+
+from api.errors import OverloadedError, StreamError
+from api.frames import CaptureFrame
+from api.inference import InferencePool
+from api.mailbox import Mailbox
+from api.messages import Message, problem_message, prompt_message
+from api.metrics import Metrics
+from liveness.prompts import Prompt
+from verify.evidence import Evidence
+
+TICK_SECONDS = 0.1
+"""How often time passes for a session without frames; its shortest pause is five times as long."""
+
+RESULT_SECONDS = 1.0
+"""The result leaves this long after the last frame, or a multiple of it: see `Timing.result_seconds`."""
+
+
+class Attempt(Protocol):
+    """What this module needs of `verify.live.LiveSession`."""
+
+    @property
+    def finished(self) -> bool: ...
+    def receive(self, *, jpeg: bytes, nonce: str, seq: int, now: float) -> tuple[Prompt, ...]: ...
+    def tick(self, *, now: float) -> tuple[Prompt, ...]: ...
+    def evidence(self) -> Evidence: ...
+
+
+Finish = Callable[[Evidence], Awaitable[Message]]
+"""Decides and records the attempt, and says what the phone is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Seconds that rule a live session outside of its script."""
+
+    resume_seconds: float
+    """How long a dropped connection may be away."""
+    result_seconds: float = RESULT_SECONDS
+    """Grid on which results leave, counted from the last frame, whatever was decided and however long that took: a
+    mismatch, a detected attack and an acceptance cannot be told apart by a stopwatch."""
+    longest_seconds: float = 600.0
+    """Hard end of a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A frame and the moment (monotonic seconds) at which it reached the service."""
+
+    frame: CaptureFrame
+    at: float
+
+
+Outbox = asyncio.Queue[Message]
+
+
+@dataclass(slots=True)
+class RunningSession:
+    """One live session: a mailbox for frames, and an outbox for the connection that holds it now."""
+
+    session_id: str
+    attempt: Attempt
+    resume_secret: str
+    outbox: Outbox = field(default_factory=asyncio.Queue)
+    detached_at: float | None = None
+    resumed: bool = False
+    aborted: bool = False
+    failure: Message | None = None
+    _frames: Mailbox[Arrived] = field(default_factory=Mailbox)
+    _ended: Message | None = None
+    _in_force: dict[str, Message] = field(default_factory=dict)
+
+    def put(self, frame: CaptureFrame, *, outbox: Outbox) -> bool:
+        """Leave a frame, if the connection with this outbox still holds the session. True if it superseded another."""
+        return outbox is self.outbox and self._frames.put(Arrived(frame, monotonic()))
+
+    async def next_frame(self) -> Arrived | None:
+        """The newest frame, or None after a tick without one."""
+        return await self._frames.take(timeout=TICK_SECONDS)
+
+    def tell(self, message: Message) -> None:
+        """Send a message, and keep it while it is in force, for a phone that resumes."""
+        if message["type"] in {"ask", "rest"}:
+            self._in_force = {"prompt": message}
+        elif message["type"] in {"guide", "done"}:
+            self._in_force[message["type"]] = message
+        self.outbox.put_nowait(message)
+
+    def end(self, message: Message) -> None:
+        """Send the last message."""
+        self._ended = message
+        self.outbox.put_nowait(message)
+
+    def abort(self, *, failure: Message | None, outbox: Outbox) -> None:
+        """The phone gave up, or broke the protocol (`failure`): the attempt is concluded as it stands."""
+        if outbox is self.outbox:
+            self.aborted, self.failure = True, failure
+
+    def detach(self, *, outbox: Outbox) -> None:
+        """The connection with this outbox dropped."""
+        if outbox is self.outbox:
+            self.detached_at = monotonic()
+
+    def take_over(self) -> None:
+        """Another connection resumes: it gets what is in force, and the end if it was missed; the old one is closed."""
+        self.outbox.put_nowait(problem_message("resumed_elsewhere", "another connection resumed this session"))
+        self.detached_at, self.resumed, self.outbox = None, True, asyncio.Queue()
+        for message in (*self._in_force.values(), *([self._ended] if self._ended else [])):
+            self.outbox.put_nowait(message)
+
+
+class LiveSessions:
+    """Admits, runs and finds the live sessions of this process."""
+
+    def __init__(self, *, pool: InferencePool, metrics: Metrics, log: BoundLogger, limit: int, timing: Timing) -> None:
+        self._pool = pool
+        self._metrics = metrics
+        self._log = log
+        self._limit = limit
+        self._timing = timing
+        self._running: dict[str, RunningSession] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._admitted = 0
+        self.draining = False
+
+    @property
+    def count(self) -> int:
+        """Sessions that run now, or are being claimed."""
+        return self._admitted
+
+    def admit(self) -> None:
+        """Take one of the places, before the claim burns anything. `release` or `start` must follow.
+
+        Raises:
+            OverloadedError: all places are taken, or the process is about to stop.
+        """
+        if self.draining:
+            raise OverloadedError(draining=True)
+        if self._admitted >= self._limit:
+            raise OverloadedError
+        self._admitted += 1
+        self._metrics.live_sessions.set(self._admitted)
+
+    def release(self) -> None:
+        """Give a place back."""
+        self._admitted -= 1
+        self._metrics.live_sessions.set(self._admitted)
+
+    def start(self, *, session_id: str, attempt: Attempt, finish: Finish) -> RunningSession:
+        """Run an admitted session until it ends; its place is released then."""
+        running = RunningSession(session_id, attempt, resume_secret=secrets.token_urlsafe(32))
+        self._running[session_id] = running
+        task = asyncio.create_task(self._run(running, finish), name=f"live {session_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return running
+
+    def resume(self, *, session_id: str, secret: str) -> RunningSession:
+        """Take over a session whose connection dropped (whether or not the service has noticed yet), once.
+
+        Raises:
+            StreamError: `resume_refused` if there is none here, it was resumed before, or the secret is not its.
+        """
+        running = self._running.get(session_id)
+        if running is None or not _same(running.resume_secret, secret) or running.resumed:
+            message = (
+                "no session can be resumed here: within a few seconds, once, on the same service; open a new session"
+            )
+            raise StreamError("resume_refused", message)
+        running.take_over()
+        return running
+
+    async def close(self) -> None:
+        """Stop all sessions at once; what was not finished counts as interrupted in the store by its deadline."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, running: RunningSession, finish: Finish) -> None:
+        try:
+            await self._play(running)
+            running.end(await self._conclude(running, finish))
+        finally:
+            self.release()
+        await asyncio.sleep(self._timing.resume_seconds)
+        del self._running[running.session_id]
+
+    async def _play(self, running: RunningSession) -> None:
+        """Feed frames and time to the attempt until it is over, given up or lost; a failure ends it, unpassed."""
+        last = monotonic() + self._timing.longest_seconds
+        try:
+            while not (running.attempt.finished or running.aborted or self._lost(running) or monotonic() > last):
+                for prompt in await self._step(running):
+                    running.tell(prompt_message(prompt))
+        except Exception as error:
+            running.failure = self._failure(running, error)
+
+    async def _step(self, running: RunningSession) -> tuple[Prompt, ...]:
+        arrived = await running.next_frame()
+        if arrived is None:
+            return running.attempt.tick(now=monotonic())
+        self._metrics.frames.labels(fate="analysed").inc()
+        frame = arrived.frame
+        with self._metrics.stage("live_frame"):
+            return await self._pool.run_admitted(
+                running.attempt.receive, jpeg=frame.jpeg, nonce=frame.nonce, seq=frame.seq, now=arrived.at
+            )
+
+    def _lost(self, running: RunningSession) -> bool:
+        gone = running.detached_at
+        return gone is not None and monotonic() - gone > self._timing.resume_seconds
+
+    async def _conclude(self, running: RunningSession, finish: Finish) -> Message:
+        """Decide, record, and wait for the next line of the result grid."""
+        started = monotonic()
+        message = await self._decided(running, finish)
+        elapsed = monotonic() - started
+        grid = self._timing.result_seconds
+        await asyncio.sleep(max(1, ceil(elapsed / grid)) * grid - elapsed)
+        return running.failure or message
+
+    async def _decided(self, running: RunningSession, finish: Finish) -> Message:
+        try:
+            with self._metrics.stage("decide"):
+                return await finish(running.attempt.evidence())
+        except Exception as error:
+            return self._failure(running, error)
+
+    def _failure(self, running: RunningSession, error: Exception) -> Message:
+        """What the phone is told when the work itself failed."""
+        code = getattr(error, "code", None)
+        if code is None:
+            self._log.error("session_failed", session_id=running.session_id, exc_info=error)
+            return problem_message("internal_error", "the service failed; nothing was accepted")
+        self._log.warning("session_refused", session_id=running.session_id, code=code)
+        return problem_message(str(code), str(error), getattr(error, "retry_after", None))
+
+
+def _same(one: str, other: str) -> bool:
+    """Compare in constant time, also for different lengths."""
+    return compare_digest(sha256(one.encode()).digest(), sha256(other.encode()).digest())

@@ -1,0 +1,36 @@
+"""Pages for people, and the files that they need."""
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+
+from api.pages import home_page
+from api.reference_page import STYLE, reference_page
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def home(request: Request) -> HTMLResponse:
+    """What is running here."""
+    return HTMLResponse(home_page(version=request.app.version, authority=request.app.state.settings.tls))
+
+
+@router.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    """The API reference."""
+    return HTMLResponse(reference_page(request.app.openapi()))
+
+
+@router.get("/style.css")
+async def style() -> Response:
+    """The style of the pages, in a file of its own so that no page needs inline style."""
+    return Response(STYLE, media_type="text/css")
+
+
+@router.get("/ca.crt")
+async def certificate_authority(request: Request) -> FileResponse:
+    """The local certificate authority, when the service runs with TLS of its own."""
+    settings = request.app.state.settings
+    if not settings.tls:
+        raise HTTPException(404)
+    return FileResponse(settings.data_dir / "tls" / "ca.pem", media_type="application/x-x509-ca-cert")

@@ -1,0 +1,36 @@
+"""Live sessions: opening one, and how it stands."""
+
+from fastapi import APIRouter, status
+
+from api.dependencies import Grant, ServicesNow, SessionSecret
+from api.messages import SUBPROTOCOL
+from api.schemas.sessions import OpenedSessionBody, SessionStateBody
+
+router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def open_session(grant: Grant, services: ServicesNow) -> OpenedSessionBody:
+    """Open a live session with a capture grant; it must be claimed over its WebSocket within three minutes."""
+    opened = await services.sessions.open(grant)
+    return OpenedSessionBody(
+        session_id=opened.session_id,
+        session_secret=opened.secret,
+        stream=f"/v1/sessions/{opened.session_id}/stream",
+        protocol=SUBPROTOCOL,
+        expires_at=opened.expires_at,
+        attempts_left=opened.attempts_left,
+    )
+
+
+@router.get("/{session_id}")
+async def session_state(session_id: str, secret: SessionSecret, services: ServicesNow) -> SessionStateBody:
+    """How a session stands, with its secret: for a phone whose connection dropped before the result."""
+    found = await services.sessions.get(session_id, secret)
+    return SessionStateBody(
+        session_id=session_id,
+        state=found.state,
+        outcome=found.outcome,
+        reason=found.reason,
+        attempts_left=found.attempts_left,
+    )

@@ -1,0 +1,57 @@
+"""The WebSocket of a live session."""
+
+from time import monotonic
+
+from fastapi import APIRouter, WebSocket
+
+from api.composition import Services
+from api.live_sessions import Finish, RunningSession
+from api.messages import Message, result_message
+from api.stream import CaptureConnection
+from verify.evidence import Evidence
+from verify.live import LiveSession
+from verify.sessions import Claim
+
+router = APIRouter()
+
+
+@router.websocket("/v1/sessions/{session_id}/stream")
+async def stream(socket: WebSocket, session_id: str) -> None:
+    """One live session; docs/stream.md describes the protocol."""
+    services: Services = socket.app.state.services
+
+    async def claim(secret: str) -> RunningSession:
+        return await start_session(services, session_id=session_id, secret=secret)
+
+    connection = CaptureConnection(socket, max_frame_bytes=services.settings.max_frame_bytes)
+    await connection.serve(session_id=session_id, live=services.live, claim=claim)
+
+
+async def start_session(services: Services, *, session_id: str, secret: str) -> RunningSession:
+    """Take a place, burn the challenge, and only then run a model."""
+    services.live.admit()
+    try:
+        claim = await services.sessions.claim(session_id, secret)
+        attempt = LiveSession(
+            engine=services.engine,
+            challenge=claim.challenge,
+            reference=claim.reference,
+            policy=services.policy,
+            started_at=monotonic(),
+        )
+    except BaseException:
+        services.live.release()
+        raise
+    return services.live.start(session_id=session_id, attempt=attempt, finish=finisher(services, claim))
+
+
+def finisher(services: Services, claim: Claim) -> Finish:
+    """Decide on the evidence, record the outcome, and say what the phone is told."""
+
+    async def finish(evidence: Evidence) -> Message:
+        result = await services.sessions.finish(claim, evidence)
+        services.metrics.sessions.labels(outcome=result.outcome).inc()
+        services.log.info("session_finished", session_id=claim.session_id, outcome=result.outcome)
+        return result_message(outcome=result.outcome, reason=result.reason, attempts_left=result.attempts_left)
+
+    return finish

@@ -1,0 +1,127 @@
+"""Bodies of invites: what a phone asks before the camera opens."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from api.schemas.base import EXAMPLE_HASH, EXAMPLE_TIME, Body, Secret, Sha256
+
+_CODE = "k3v9x2m7q4t8w6z1.p5r7t9v1.Zm9v…"
+
+
+class IssuedInviteBody(Body):
+    """The code is shown once; only its hash is kept."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"code": _CODE, "url": f"https://verify.example/#{_CODE}", "expires_at": EXAMPLE_TIME, "attempts": 3}
+            ]
+        }
+    )
+
+    code: str
+    url: str = Field(description="the code is in the fragment, which no server and no link preview gets to see")
+    expires_at: datetime
+    attempts: int
+
+
+class InviteCode(Body):
+    """The code of an invite, from the fragment of its link."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": _CODE}]})
+
+    code: Secret
+
+
+class ConsentBody(Body):
+    """What the person agreed to, or declined, word for word by hash, before any pixel."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "code": _CODE,
+                    "agreed": True,
+                    "consent_version": "2026-11",
+                    "consent_sha256": EXAMPLE_HASH,
+                    "intent_sha256": EXAMPLE_HASH,
+                    "language": "zh",
+                }
+            ]
+        }
+    )
+
+    code: Secret
+    agreed: bool
+    consent_version: str = Field(max_length=64)
+    consent_sha256: Sha256
+    intent_sha256: Sha256
+    language: Literal["zh", "en"] = "zh"
+
+
+class GrantBody(Body):
+    """The right to open capture sessions."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"grant": "k3v9….Zm9v…", "attempts_left": 3, "expires_at": EXAMPLE_TIME}]}
+    )
+
+    grant: str
+    attempts_left: int
+    expires_at: datetime
+
+
+class ConsentTextBody(Body):
+    """The consent text in force, in both languages, with the hash of each."""
+
+    version: str
+    zh: str
+    en: str
+    sha256: dict[str, str] = Field(description="by language; hexadecimal SHA-256 of the text's UTF-8")
+
+
+class IntentTextBody(Body):
+    """What the person says by verifying, in both languages."""
+
+    zh: str
+    en: str
+    sha256: str = Field(description="one hash over both texts")
+
+
+class InviteBody(Body):
+    """What the person may see before deciding: who asks, for what, for whom, and the texts."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "state": "issued",
+                    "requester": "Registration window 1",
+                    "action": "capital.increase",
+                    "role": "shareholder",
+                    "name_masked": "张*",
+                    "consent": {
+                        "version": "2026-11",
+                        "zh": "我同意…",
+                        "en": "I agree…",
+                        "sha256": {"zh": EXAMPLE_HASH, "en": EXAMPLE_HASH},
+                    },
+                    "intent": {"zh": "我以股东身份…", "en": "As shareholder I…", "sha256": EXAMPLE_HASH},
+                    "expires_at": EXAMPLE_TIME,
+                    "attempts_left": 3,
+                }
+            ]
+        }
+    )
+
+    state: str = Field(description="`issued`, `consented`, `exchanged` or `declined`")
+    requester: str
+    action: str
+    role: str
+    name_masked: str
+    consent: ConsentTextBody
+    intent: IntentTextBody
+    expires_at: datetime
+    attempts_left: int

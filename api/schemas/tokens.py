@@ -1,0 +1,75 @@
+"""Bodies of tokens, redemptions and receipts."""
+
+from datetime import datetime
+
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
+
+from api.schemas.base import EXAMPLE_CASE, EXAMPLE_HASH, EXAMPLE_SUBJECT, EXAMPLE_TIME, Body, Sha256, SignedToken
+
+_RESTATED: JsonDict = {
+    "case_id": EXAMPLE_CASE,
+    "subject_id": EXAMPLE_SUBJECT,
+    "action": "capital.increase",
+    "role": "shareholder",
+    "roster_version": 1,
+    "document_sha256": EXAMPLE_HASH,
+}
+
+
+class MintedTokenBody(Body):
+    """A one-time token. Minting again cancels it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "eyJ…", "expires_at": EXAMPLE_TIME}]})
+
+    token: str = Field(description="compact JWS (Ed25519)")
+    expires_at: datetime
+
+
+class RestatedBody(Body):
+    """What the redeemer believes the token is for; a mismatch is refused and burns nothing."""
+
+    case_id: str
+    subject_id: str
+    action: str
+    role: str
+    roster_version: int = Field(ge=1)
+    document_sha256: Sha256
+
+
+class RedeemToken(RestatedBody):
+    """One token with its restated fields."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "eyJ…", **_RESTATED}]})
+
+    token: SignedToken
+
+
+class SubjectToken(Body):
+    """The token of one person, with the fields that differ from person to person."""
+
+    token: SignedToken
+    subject_id: str
+    role: str
+
+
+class RedeemCase(Body):
+    """The tokens of several people of one case: all are redeemed, or none."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "action": "capital.increase",
+                    "roster_version": 1,
+                    "document_sha256": EXAMPLE_HASH,
+                    "tokens": [{"token": "eyJ…", "subject_id": EXAMPLE_SUBJECT, "role": "shareholder"}],
+                }
+            ]
+        }
+    )
+
+    action: str
+    roster_version: int = Field(ge=1)
+    document_sha256: Sha256
+    tokens: tuple[SubjectToken, ...] = Field(min_length=1, max_length=500)

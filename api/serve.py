@@ -1,0 +1,154 @@
+"""Running the service: addresses, TLS, and a stop that lets live sessions end first."""
+
+import asyncio
+import io
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from types import FrameType
+
+import segno
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.certificates import ServerCertificate, lan_addresses, local_names, server_certificate
+from api.composition import open_services
+from api.errors import ListeningError
+from api.live_sessions import LiveSessions
+from api.settings import Settings
+
+WEBSOCKET_BYTES = 8 * 1024 * 1024
+"""Largest WebSocket message that is read at all; a frame above its own, smaller limit still gets a problem to read."""
+
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - only with --tls, which is for phones on the local network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where the service can be reached, and with which certificate."""
+
+    url: str
+    certificate: ServerCertificate | None
+
+
+class DrainingServer(uvicorn.Server):
+    """On the first signal new sessions are refused and the live ones awaited; a second signal stops at once."""
+
+    def __init__(
+        self, config: uvicorn.Config, *, live: LiveSessions, drain_seconds: float, announce: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._live = live
+        self._drain_seconds = drain_seconds
+        self._drain_until: float | None = None
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say where to go only when somebody who goes there is served."""
+        await super().startup(sockets=sockets)
+        self._announce()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """First signal: begin to drain. Second: stop now."""
+        if self._drain_until is None:
+            self._live.draining = True
+            self._drain_until = monotonic() + self._drain_seconds
+            return
+        self.should_exit = True
+        self.force_exit = sig == signal.SIGINT
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second by uvicorn: stop once nothing lives any more, or the time is up."""
+        if self._drain_until is not None and self._drained():
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    def _drained(self) -> bool:
+        return self._live.count == 0 or monotonic() > (self._drain_until or 0.0)
+
+
+def run(settings: Settings, *, announce: Callable[[Listening], None]) -> None:
+    """Serve until a signal ends it. `announce` is called once requests are answered.
+
+    Raises:
+        models.errors.ModelError, verify.policy.PolicyError, verify.errors.Unavailable: see `open_services`.
+        ListeningError: nobody can listen on that address.
+    """
+    with bound(settings) as listener:
+        where = listening(settings, port=listener.getsockname()[1])
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings, listener, where, announce=announce))
+
+
+async def serve(
+    settings: Settings, listener: socket.socket, where: Listening, *, announce: Callable[[Listening], None]
+) -> None:
+    """Open the services, serve on a bound socket until a signal ends it, and close them."""
+    async with open_services(settings, public_url=where.url) as services:
+        server = DrainingServer(
+            _config(create_app(services), where),
+            live=services.live,
+            drain_seconds=settings.drain_seconds,
+            announce=lambda: announce(where),
+        )
+        await server.serve(sockets=[listener])
+
+
+def bound(settings: Settings) -> socket.socket:
+    """A socket on the address of the settings; port 0 takes one that is free.
+
+    Raises:
+        ListeningError: `address_unusable`.
+    """
+    host = ANY_ADDRESS if _opens_up(settings) else settings.host
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, settings.port), family=family)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ListeningError(f"{host} port {settings.port}: {reason}") from None
+
+
+def listening(settings: Settings, *, port: int) -> Listening:
+    """Public address and certificate of a service on this port."""
+    host = settings.host
+    certificate = None
+    if settings.tls:
+        names = local_names() if _opens_up(settings) else (host, *local_names())
+        certificate = server_certificate(folder=settings.data_dir / "tls", names=names, now=datetime.now(UTC))
+        host = next(iter(lan_addresses()), "localhost") if _opens_up(settings) else host
+    scheme, name = ("https" if settings.tls else "http"), (f"[{host}]" if ":" in host else host)
+    return Listening(url=settings.public_url or f"{scheme}://{name}:{port}", certificate=certificate)
+
+
+def _opens_up(settings: Settings) -> bool:
+    """With TLS a loopback host opens up to the local network: that is what TLS of our own is for."""
+    return settings.tls and settings.host in {"127.0.0.1", "localhost"}
+
+
+def _config(app: FastAPI, where: Listening) -> uvicorn.Config:
+    certificate = where.certificate
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws_max_size=WEBSOCKET_BYTES,
+        ssl_certfile=certificate.certificate if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
+        timeout_graceful_shutdown=5,
+        lifespan="off",
+    )
+
+
+def qr_code(url: str) -> str:
+    """The address as a QR code of block characters, for the camera of a phone."""
+    drawing = io.StringIO()
+    segno.make_qr(url).terminal(out=drawing, compact=True, border=2)
+    return drawing.getvalue()

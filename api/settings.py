@@ -1,0 +1,131 @@
+"""Settings: one frozen object, read from `HEYAN_*` once, at the composition root."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "HEYAN_"
+
+READ_ELSEWHERE = frozenset({"HEYAN_SHARED", "HEYAN_MODEL_PATH"})
+"""Variables with our prefix that are no settings of the service: test data, and where weights may be taken from."""
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used. `code` is `setting_unknown` or `setting_invalid`; the message names it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def default_data_dir() -> Path:
+    """Where this machine keeps the data of programs of this user."""
+    return Path(platformdirs.user_data_dir("heyan", appauthor=False))
+
+
+def default_workers() -> int:
+    """One inference worker a core: each runs the networks on one thread."""
+    return os.cpu_count() or 1
+
+
+class Settings(BaseSettings):
+    """All settings of the service. Each is `HEYAN_` and the field's name in capitals; docs/settings.md lists them."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8420
+    public_url: str | None = None
+    tls: bool = False
+    store_url: str | None = None
+    durable_replicas: Annotated[int, Field(ge=0, le=16)] = 0
+    issuer: str = "heyan"
+    pack: str = "open"
+    provider: Literal["auto", "cuda", "tensorrt", "openvino", "cpu"] = "auto"
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_workers)
+    queue: Annotated[int, Field(ge=1, le=10_000)] = 32
+    live_sessions: Annotated[int, Field(ge=1, le=10_000)] = 16
+    policy: str = "open-1"
+    allow_client_upload: bool = False
+    max_body_bytes: Annotated[int, Field(ge=64 * KIB, le=1024 * MIB)] = 32 * MIB
+    max_frame_bytes: Annotated[int, Field(ge=10_000, le=4 * MIB)] = 400_000
+    compare_per_minute: Annotated[int, Field(ge=1)] = 30
+    resume_seconds: Annotated[float, Field(ge=0, le=60)] = 15.0
+    drain_seconds: Annotated[float, Field(ge=0, le=600)] = 60.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        """A relative directory is meant from where the service was started, also after a change of directory."""
+        return value.expanduser().absolute()
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/") if value else None
+
+    @field_validator("store_url")
+    @classmethod
+    def _is_store_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment. No dotenv: a file found by chance must not configure the service."""
+        return init_settings, env_settings
+
+    @property
+    def first_key_file(self) -> Path:
+        """API key of the client that the first start on embedded defaults makes."""
+        return self.data_dir / "keys" / "default-client.key"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment; `overrides` (options of the command line) win, None means not given.
+
+    Raises:
+        SettingsError: `setting_unknown` for a `HEYAN_*` variable that does not exist, `setting_invalid` for a value
+            that cannot be used. Never shows the value: it may hold a password.
+    """
+    _refuse_unknown()
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError("setting_invalid", "; ".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _refuse_unknown() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | READ_ELSEWHERE
+    unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise SettingsError(
+            "setting_unknown", f"{', '.join(unknown)}: no such setting; docs/settings.md lists them all"
+        )
+
+
+def _explain(problem: Any) -> str:
+    name = "_".join(str(part) for part in problem["loc"]).upper()
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{name}: {message}" if name else message

@@ -1,0 +1,24 @@
+"""The command line `heyan-bench`: the demo, and the measurements. Bad input ends in a message, never in a traceback."""
+
+import typer
+
+from benchmarks.commands import demo
+
+app = typer.Typer(
+    name="heyan-bench",
+    help="Measure heyan: accuracy, latency, attacks; and show its main job.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(demo.demo)
+
+
+@app.callback()
+def root() -> None:
+    """Measure heyan: accuracy, latency, attacks; and show its main job."""
+
+
+def main() -> None:
+    """Entry point of the `heyan-bench` script."""
+    app()

@@ -1,0 +1,1 @@
+"""The commands of `heyan-bench`, one a file."""

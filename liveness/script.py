@@ -1,0 +1,260 @@
+"""The course of one session: framing, then rest and cue in turn, as a pure state machine.
+
+`advance` takes a state, an observation (or None: time alone has passed) and the time, and gives the next state and
+what to tell the phone. Frames count for a cue only if they echo its nonce; its window opens at the first echo and
+ends by the server's clock, so that a slow network costs patience, not honesty. The next cue is not told before the
+last was answered.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from statistics import median
+
+from liveness.answer import Answer, extent, judge_motion
+from liveness.challenge import Challenge
+from liveness.framing import framing_guidance
+from liveness.observation import FaceView, Observation
+from liveness.prompts import Ask, Done, Guidance, Guide, Prompt, Rest, Seen
+from liveness.report import CueOutcome, CueReport
+from liveness.thresholds import CueThresholds
+from models.pose import Pose
+
+FRAMING_FRAMES = 3
+"""Good frames in a row that end the framing."""
+FRAMING_SECONDS = 45.0
+REST_SECONDS = 20.0
+"""Longest that a person may take to look straight again."""
+CUE_SECONDS = 7.0
+"""From the first echo of a cue's nonce to its answer."""
+ECHO_SECONDS = 8.0
+"""From telling a cue to the first echo of its nonce: the slowest network that is served."""
+
+NO_NONCE = ""
+"""The nonce of frames that are sent before the first rest."""
+
+
+class Phase(StrEnum):
+    """Where a session stands."""
+
+    FRAMING = "framing"
+    REST = "rest"
+    CUE = "cue"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptState:
+    """Everything that the next step depends on. Times are seconds on the server's monotonic clock."""
+
+    started_at: float
+    phase: Phase = Phase.FRAMING
+    index: int = 0
+    told_at: float = 0.0
+    """When the phase's prompt was given out."""
+    opened_at: float | None = None
+    """When the phase's nonce was first echoed; a rest: since when the head has been straight and still."""
+    guidance: Guidance | None = None
+    straight: tuple[Pose, ...] = ()
+    """Good poses of the framing in a row."""
+    neutral: Pose | None = None
+    """The person's own straight look, from the framing."""
+    peak: float | None = None
+    reports: tuple[CueReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next state, and what to tell the phone."""
+
+    state: ScriptState
+    prompts: tuple[Prompt, ...] = ()
+
+
+def begin(*, now: float) -> ScriptState:
+    """The state of a session that starts now."""
+    return ScriptState(started_at=now, told_at=now)
+
+
+def advance(
+    state: ScriptState,
+    *,
+    challenge: Challenge,
+    thresholds: CueThresholds,
+    observation: Observation | None,
+    now: float,
+) -> Step:
+    """One step. Pure: the same arguments give the same step."""
+    match state.phase:
+        case Phase.FRAMING:
+            return _frame(state, challenge, observation, now)
+        case Phase.REST:
+            return _rest(state, challenge, thresholds, observation, now)
+        case Phase.CUE:
+            return _cue(state, challenge, thresholds, observation, now)
+        case Phase.DONE:
+            return Step(state)
+
+
+def rest_opens(state: ScriptState, now: float) -> bool:
+    """Whether the frame that arrived at `now` opened a rest: it becomes the reference of the next motion."""
+    return state.phase is Phase.REST and state.opened_at == now
+
+
+def final_reports(state: ScriptState, challenge: Challenge) -> tuple[CueReport, ...]:
+    """One report a cue, in order; cues that were never reached say so."""
+    reached = len(state.reports)
+    return state.reports + tuple(_not_asked(challenge, index) for index in range(reached, len(challenge.cues)))
+
+
+def _frame(state: ScriptState, challenge: Challenge, observation: Observation | None, now: float) -> Step:
+    if now - state.told_at > FRAMING_SECONDS:
+        return _finish(state)
+    if observation is None:
+        return Step(state)
+    guidance = framing_guidance(observation)
+    good = guidance is Guidance.GOOD and observation.face is not None
+    straight = (*state.straight, observation.face.pose) if good and observation.face else ()
+    if len(straight) >= FRAMING_FRAMES:
+        neutral = _median_pose(straight)
+        return _to_rest(replace(state, neutral=neutral, guidance=None), challenge, index=0, now=now)
+    return _guided(replace(state, straight=straight), guidance)
+
+
+def _rest(
+    state: ScriptState,
+    challenge: Challenge,
+    thresholds: CueThresholds,
+    observation: Observation | None,
+    now: float,
+) -> Step:
+    if now - state.told_at > REST_SECONDS:
+        return _finish(state)
+    if observation is None or observation.nonce != challenge.rests[state.index]:
+        return Step(state)
+    if observation.face is None:
+        return _guided(state, framing_guidance(observation))
+    return _resting(state, challenge, thresholds, observation.face, now)
+
+
+def _resting(state: ScriptState, challenge: Challenge, thresholds: CueThresholds, face: FaceView, now: float) -> Step:
+    """The head must be straight, then hold still for the pause; moving begins the pause anew."""
+    moved = _has_moved(face, thresholds)
+    if not _is_neutral(state, face, thresholds) or (moved and state.opened_at is None):
+        return _guided(state, Guidance.LOOK_STRAIGHT)
+    if moved or state.opened_at is None:
+        return _guided(replace(state, opened_at=now), Guidance.HOLD_STILL)
+    if now - state.opened_at >= challenge.pauses[state.index]:
+        return _to_cue(state, challenge, now=now)
+    return Step(state)
+
+
+def _is_neutral(state: ScriptState, face: FaceView, thresholds: CueThresholds) -> bool:
+    """Whether a face looks straight ahead by the person's own measure (landmarks; framing's median)."""
+    if state.neutral is None:
+        return False
+    off_yaw, off_pitch = face.pose.yaw - state.neutral.yaw, face.pose.pitch - state.neutral.pitch
+    return max(abs(off_yaw), abs(off_pitch)) <= thresholds.neutral_degrees
+
+
+def _has_moved(face: FaceView, thresholds: CueThresholds) -> bool:
+    """Whether the head is away from the last rest: it has not come back yet, or does not hold still."""
+    motion = face.motion
+    if motion is None:
+        return False
+    turned = max(abs(motion.yaw), abs(motion.pitch))
+    return turned > thresholds.still_degrees or abs(motion.scale - 1) > thresholds.still_scale
+
+
+def _cue(
+    state: ScriptState,
+    challenge: Challenge,
+    thresholds: CueThresholds,
+    observation: Observation | None,
+    now: float,
+) -> Step:
+    if _cue_is_over(state, now):
+        return _end_cue(state, challenge, CueOutcome.TIMED_OUT, now)
+    if observation is None or observation.nonce != challenge.nonces[state.index]:
+        return Step(state)
+    opened = replace(state, opened_at=state.opened_at if state.opened_at is not None else now)
+    motion = observation.face.motion if observation.face else None
+    if motion is None:
+        return Step(opened)
+    cue = challenge.cues[state.index]
+    reached = extent(cue, motion)
+    moved = replace(opened, peak=reached if opened.peak is None else max(opened.peak, reached))
+    match judge_motion(cue, motion, thresholds):
+        case Answer.NOT_YET:
+            return Step(moved)
+        case Answer.WRONG:
+            return _end_cue(moved, challenge, CueOutcome.WRONG_MOTION, now)
+        case Answer.RIGHT:
+            return _end_cue(moved, challenge, CueOutcome.ANSWERED, now)
+
+
+def _cue_is_over(state: ScriptState, now: float) -> bool:
+    if state.opened_at is None:
+        return now - state.told_at > ECHO_SECONDS
+    return now - state.opened_at > CUE_SECONDS
+
+
+def _end_cue(state: ScriptState, challenge: Challenge, outcome: CueOutcome, now: float) -> Step:
+    """An answered cue leads on; any other outcome ends the session: the script is not completed by trying on."""
+    answered = outcome is CueOutcome.ANSWERED
+    report = CueReport(
+        cue=challenge.cues[state.index],
+        outcome=outcome,
+        asked_at=state.told_at - state.started_at,
+        opened_at=None if state.opened_at is None else state.opened_at - state.started_at,
+        answered_at=now - state.started_at if answered else None,
+        peak=state.peak,
+    )
+    ended = replace(state, reports=(*state.reports, report))
+    if not answered:
+        return _finish(ended)
+    following = state.index + 1
+    next_step = _finish(ended) if following == len(challenge.cues) else _to_rest(ended, challenge, following, now)
+    return Step(next_step.state, (Seen(state.index), *next_step.prompts))
+
+
+def _to_rest(state: ScriptState, challenge: Challenge, index: int, now: float) -> Step:
+    state = replace(state, phase=Phase.REST, index=index, told_at=now, opened_at=None, peak=None, guidance=None)
+    return Step(state, (Rest(nonce=challenge.rests[index]),))
+
+
+def _to_cue(state: ScriptState, challenge: Challenge, *, now: float) -> Step:
+    index = state.index
+    ask = Ask(
+        index=index,
+        total=len(challenge.cues),
+        cue=challenge.cues[index],
+        nonce=challenge.nonces[index],
+        seconds=CUE_SECONDS,
+    )
+    return Step(replace(state, phase=Phase.CUE, told_at=now, opened_at=None, peak=None, guidance=None), (ask,))
+
+
+def _finish(state: ScriptState) -> Step:
+    return Step(replace(state, phase=Phase.DONE), (Done(),))
+
+
+def _guided(state: ScriptState, guidance: Guidance) -> Step:
+    """Guidance is told when it changes."""
+    if guidance is state.guidance:
+        return Step(state)
+    return Step(replace(state, guidance=guidance), (Guide(guidance),))
+
+
+def _median_pose(poses: tuple[Pose, ...]) -> Pose:
+    return Pose(*(median(getattr(pose, angle) for pose in poses) for angle in ("yaw", "pitch", "roll")))
+
+
+def _not_asked(challenge: Challenge, index: int) -> CueReport:
+    return CueReport(
+        cue=challenge.cues[index],
+        outcome=CueOutcome.NOT_ASKED,
+        asked_at=None,
+        opened_at=None,
+        answered_at=None,
+        peak=None,
+    )

@@ -1,0 +1,1 @@
+"""Pixels in, numbers out. ONNX Runtime lives in `models.session` and nowhere else."""

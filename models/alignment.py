@@ -1,0 +1,68 @@
+"""Alignment: the similarity that brings five landmarks to their places in a 112 x 112 picture."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.detection import Face
+from models.image import Frame
+
+SIDE = 112
+
+TEMPLATE = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
+"""(5, 2) pixels in YuNet's order: the places of ArcFace (Deng et al., CVPR 2019), which SFace is trained on too."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedFace:
+    """`pixels`: uint8 (112, 112, 3), BGR, read-only."""
+
+    pixels: NDArray[np.uint8]
+
+
+def align(frame: Frame, face: Face) -> AlignedFace:
+    """Cut the face out of the full-resolution frame."""
+    matrix = similarity(face.landmarks.astype(np.float64), TEMPLATE)
+    shrink = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    source, matrix = _reduced(frame.pixels, matrix, shrink)
+    pixels = cv2.warpAffine(source, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+    pixels.flags.writeable = False
+    return AlignedFace(np.asarray(pixels, dtype=np.uint8))
+
+
+def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, 3) least-squares similarity without reflection (Umeyama, PAMI 13, 1991) from (N, 2) to (N, 2) points."""
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    centred = source - source_mean
+    covariance = (target - target_mean).T @ centred / len(source)
+    u, singular, vt = np.linalg.svd(covariance)
+    sign = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
+    rotation = u @ np.diag(sign) @ vt
+    scale = float((singular * sign).sum() / centred.var(axis=0).sum())
+    linear = scale * rotation
+    return np.column_stack([linear, target_mean - linear @ source_mean])
+
+
+def _reduced(
+    pixels: NDArray[np.uint8], matrix: NDArray[np.float64], shrink: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """For faces much larger than the target: halve the neighbourhood of the face first, so that nothing aliases."""
+    factor = int(0.5 / shrink) if shrink > 0 else 1
+    if factor < 2:  # noqa: PLR2004
+        return pixels, matrix
+    inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+    corners = np.array([[0, 0, 1], [SIDE, 0, 1], [0, SIDE, 1], [SIDE, SIDE, 1]]) @ inverse.T
+    height, width = pixels.shape[:2]
+    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, [width - 1, height - 1])
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, [left + 1, top + 1], [width, height])
+    crop = pixels[top:bottom, left:right]
+    size = (max(1, crop.shape[1] // factor), max(1, crop.shape[0] // factor))
+    small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
+    stretch = np.array([crop.shape[1] / size[0], crop.shape[0] / size[1]])
+    linear = matrix[:, :2] * stretch
+    shift = matrix[:, :2] @ np.array([left, top]) + matrix[:, 2]
+    return np.asarray(small, dtype=np.uint8), np.column_stack([linear, shift])

@@ -1,0 +1,148 @@
+"""Face detection with YuNet (Wu, Peng & Yu, "YuNet: a tiny millisecond-level face detector", MIR 20, 2023)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.image import Frame
+from models.session import Network
+
+STRIDES = (8, 16, 32)
+SCORE = 0.6
+"""Least score of a face, as OpenCV's FaceDetectorYN samples set it for this network (0.6 to 0.9)."""
+OVERLAP = 0.3
+"""Intersection over union beyond which the weaker of two boxes is the same face."""
+FIRST_SIDE = 320
+"""Long side of the first pass, in pixels."""
+SECOND_SIDE = 960
+SMALL_FACE = 40.0
+"""A face of fewer pixels across on the first pass's copy is looked for again at a larger size."""
+MARGIN = 1.9
+"""Side of the crop in which landmarks are refined, in long sides of the face's box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face of a frame, in pixels of that frame, x right y down.
+
+    `box`: float32 (4,) x, y, w, h. `landmarks`: float32 (5, 2), the person's right eye, left eye, nose tip, right and
+    left corner of the mouth (the right eye lies to the left in the picture). `score`: 0 to 1. Arrays are read-only.
+    """
+
+    box: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    score: float
+
+    def __post_init__(self) -> None:
+        for array in (self.box, self.landmarks):
+            array.flags.writeable = False
+
+    @property
+    def eye_distance(self) -> float:
+        """Pixels between the eyes."""
+        return float(np.hypot(*(self.landmarks[1] - self.landmarks[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Finds faces. Thread safe."""
+
+    network: Network
+
+    def detect(self, frame: Frame) -> tuple[Face, ...]:
+        """All faces, largest first.
+
+        A first pass looks at a copy whose long side is at most 320 pixels; a larger copy is looked at only if that
+        showed no face or one that is small on it, and the frame has more to give.
+        """
+        pixels = frame.pixels
+        faces = self._pass(pixels, FIRST_SIDE)
+        more_to_see = max(pixels.shape[:2]) > FIRST_SIDE
+        scale = min(1.0, FIRST_SIDE / max(pixels.shape[:2]))
+        if more_to_see and (not faces or faces[0].box[2] * scale < SMALL_FACE):
+            return self._pass(pixels, SECOND_SIDE) or faces
+        return faces
+
+    def refine(self, frame: Frame, face: Face) -> Face:
+        """The same face with finer landmarks: detected again in a crop around it; itself if that finds nothing."""
+        left, top, right, bottom = _crop(face, frame.pixels.shape[1], frame.pixels.shape[0])
+        crop = frame.pixels[top:bottom, left:right]
+        found = self._pass(crop, FIRST_SIDE, enlarge=True) if crop.size else ()
+        if not found:
+            return face
+        offset = np.array([left, top], np.float32)
+        again = min(found, key=lambda other: float(np.hypot(*(_middle(other) + offset - _middle(face)))))
+        box = again.box + np.array([left, top, 0, 0], np.float32)
+        return Face(box, again.landmarks + offset, again.score)
+
+    def _pass(self, pixels: NDArray[np.uint8], long_side: int, *, enlarge: bool = False) -> tuple[Face, ...]:
+        """One run on a copy with the given long side (or the picture itself if it is smaller)."""
+        scale = long_side / max(pixels.shape[:2])
+        if scale > 1 and not enlarge:
+            scale = 1.0
+        canvas = _canvas(pixels, scale)
+        outputs = dict(zip(self.network.outputs, self.network.run(canvas[None]), strict=True))
+        return decode_faces(outputs, canvas.shape[1], scale)
+
+
+def decode_faces(outputs: Mapping[str, NDArray[np.float32]], width: int, scale: float) -> tuple[Face, ...]:
+    """Faces from the network's outputs on one picture of `width` pixels, largest first, in pixels / `scale`.
+
+    An anchor at column c, row r of stride s says: score sqrt(cls obj), centre (c + dx, r + dy) s, size exp(dw, dh) s,
+    landmarks (c + kx, r + ky) s (as the network was trained; libfacedetection.train).
+    """
+    boxes, points, scores = (
+        np.concatenate(part) for part in zip(*(_decode(outputs, s, width) for s in STRIDES), strict=True)
+    )
+    kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), SCORE, OVERLAP) if len(boxes) else ()
+    faces = [
+        Face((boxes[i] / scale).astype(np.float32), (points[i] / scale).astype(np.float32), float(scores[i]))
+        for i in np.asarray(kept, dtype=int).reshape(-1)
+    ]
+    return tuple(sorted(faces, key=lambda face: -float(face.box[2] * face.box[3])))
+
+
+def _decode(
+    outputs: Mapping[str, NDArray[np.float32]], stride: int, width: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Boxes (K, 4), landmarks (K, 5, 2) and scores (K,) of the anchors of one stride that pass the score."""
+    scores = np.sqrt(
+        np.clip(outputs[f"cls_{stride}"][0, :, 0], 0, 1) * np.clip(outputs[f"obj_{stride}"][0, :, 0], 0, 1)
+    )
+    strong = np.flatnonzero(scores >= SCORE)
+    columns = width // stride
+    cells = np.stack([strong % columns, strong // columns], axis=1).astype(np.float32)
+    offsets = outputs[f"bbox_{stride}"][0][strong]
+    sizes = np.exp(offsets[:, 2:]) * stride
+    corners = (cells + offsets[:, :2]) * stride - sizes / 2
+    points = (cells[:, None] + outputs[f"kps_{stride}"][0][strong].reshape(-1, 5, 2)) * stride
+    boxes = np.concatenate([corners, sizes], axis=1)
+    finite = np.isfinite(boxes).all(axis=1) & np.isfinite(points).all(axis=(1, 2))
+    return boxes[finite], points[finite], scores[strong][finite]
+
+
+def _canvas(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """A resized copy, padded with black to the right and below to multiples of the largest stride."""
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    coarsest = STRIDES[-1]
+    canvas = np.zeros((-(-height // coarsest) * coarsest, -(-width // coarsest) * coarsest, 3), np.uint8)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    if scale == 1.0:
+        canvas[:height, :width] = pixels
+    else:
+        cv2.resize(pixels, (width, height), dst=canvas[:height, :width], interpolation=method)
+    return canvas
+
+
+def _crop(face: Face, width: int, height: int) -> tuple[int, int, int, int]:
+    half = MARGIN * float(max(face.box[2], face.box[3])) / 2
+    x, y = _middle(face)
+    left, top = max(0, int(x - half)), max(0, int(y - half))
+    return left, top, min(width, int(x + half) + 1), min(height, int(y + half) + 1)
+
+
+def _middle(face: Face) -> NDArray[np.float32]:
+    return np.asarray(face.box[:2] + face.box[2:] / 2)

@@ -1,0 +1,31 @@
+"""What can go wrong between bytes and numbers.
+
+    ModelsError
+    ├── ImageError      the bytes are no picture that can be used
+    ├── FaceError       the picture is fine, but does not show one usable face
+    └── ModelError      weights, providers or the numbers that came out
+
+Each carries a short stable `code`; its message says what is wrong and how to mend it.
+"""
+
+
+class ModelsError(Exception):
+    """Root of the tree."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ImageError(ModelsError):
+    """`image_empty`, `image_unsupported`, `image_truncated`, `image_animated`, `image_too_many_bytes`,
+    `image_too_many_pixels`, `image_too_small`."""
+
+
+class FaceError(ModelsError):
+    """`face_none`, `face_several`, `face_too_small`."""
+
+
+class ModelError(ModelsError):
+    """`model_unknown`, `model_missing`, `model_checksum_mismatch`, `model_source_unavailable`, `model_invalid`,
+    `pack_unknown`, `provider_missing`, `embedding_not_finite`, `embedding_contract_mismatch`."""

@@ -1,0 +1,133 @@
+"""Bytes → Frame. The header is read first: what is too large, animated or no picture is refused undecoded."""
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from models.errors import ImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+EXIF_ORIENTATION = 0x0112
+
+_TURNS = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: pixels[::-1].transpose(1, 0, 2),
+    7: lambda pixels: pixels[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda pixels: pixels[:, ::-1].transpose(1, 0, 2),
+}
+"""EXIF 2.32, tag Orientation: what turns the stored picture upright."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture. `pixels`: uint8 (H, W, 3), BGR, upright, contiguous, read-only."""
+
+    pixels: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.pixels.dtype != np.uint8 or self.pixels.ndim != 3 or self.pixels.shape[2] != 3:  # noqa: PLR2004
+            raise ValueError(f"a frame is uint8 (H, W, 3), not {self.pixels.dtype} {self.pixels.shape}")
+        contiguous = np.ascontiguousarray(self.pixels).view()
+        contiguous.flags.writeable = False
+        object.__setattr__(self, "pixels", contiguous)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageLimits:
+    """What is accepted at all."""
+
+    max_bytes: int = 8 * 1024 * 1024
+    max_pixels: int = 40_000_000
+    """Below 60 megapixels; phones' main cameras of 48 and more deliver 12 in their ordinary mode."""
+    min_side: int = 32
+    """Pixels of the shorter side."""
+
+
+DEFAULT_LIMITS = ImageLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    format: str
+    orientation: int
+
+
+def decode_image(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -> Frame:
+    """Decode a JPEG, PNG or WebP; EXIF orientation is honoured, colour profiles and transparency are ignored.
+
+    Raises:
+        ImageError: `image_empty`, `image_too_many_bytes`, `image_unsupported`, `image_animated`,
+            `image_too_many_pixels`, `image_too_small`, `image_truncated`.
+    """
+    if not data:
+        raise ImageError("image_empty", "the picture has no bytes; send a JPEG, PNG or WebP")
+    if len(data) > limits.max_bytes:
+        raise ImageError(
+            "image_too_many_bytes", f"the picture has {len(data)} bytes, at most {limits.max_bytes} are taken"
+        )
+    header = _read_header(data, limits)
+    pixels = _decode_jpeg(data) if header.format == "JPEG" else _decode_other(data)
+    return Frame(_TURNS[header.orientation](pixels) if header.orientation in _TURNS else pixels)
+
+
+def _read_header(data: bytes, limits: ImageLimits) -> _Header:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of bombs; the limit below refuses them
+            picture = Image.open(io.BytesIO(data), formats=FORMATS)
+            orientation = int(picture.getexif().get(EXIF_ORIENTATION, 1) or 1)
+    except UnidentifiedImageError:
+        raise ImageError("image_unsupported", "these bytes are no JPEG, PNG or WebP picture") from None
+    except Exception as error:
+        raise ImageError("image_unsupported", f"the picture's header cannot be read ({type(error).__name__})") from None
+    if getattr(picture, "is_animated", False):
+        raise ImageError("image_animated", "the picture is animated; send a single picture")
+    width, height = picture.size
+    if width * height > limits.max_pixels:
+        message = (
+            f"the picture has {width} x {height} pixels, at most {limits.max_pixels} are taken; send a smaller one"
+        )
+        raise ImageError("image_too_many_pixels", message)
+    if min(width, height) < limits.min_side:
+        message = f"the picture has {width} x {height} pixels, each side needs {limits.min_side}; send a larger one"
+        raise ImageError("image_too_small", message)
+    return _Header(str(picture.format), orientation)
+
+
+def _decode_jpeg(data: bytes) -> NDArray[np.uint8]:
+    """libjpeg-turbo in strict mode: a cut or damaged stream is an error, not a grey half."""
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(data, colorspace="BGR", strict=True))
+    except ValueError as error:
+        if "cmyk" in str(error).lower() or "colorspace" in str(error).lower():
+            return _decode_other(data)
+        raise ImageError("image_truncated", "the JPEG is cut off or damaged; send the whole file") from None
+
+
+def _decode_other(data: bytes) -> NDArray[np.uint8]:
+    """PNG, WebP and unusual JPEGs by OpenCV: grey, palette, transparency and 16 bits become 8-bit BGR."""
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    if not _is_complete(data):
+        raise ImageError("image_truncated", "the picture is cut off or damaged; send the whole file")
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None:
+        raise ImageError("image_truncated", "the picture is cut off or damaged; send the whole file")
+    return np.asarray(pixels, dtype=np.uint8)
+
+
+def _is_complete(data: bytes) -> bool:
+    """OpenCV fills what is missing with grey, so the containers' own ends are looked at."""
+    if data.startswith(b"\x89PNG"):
+        return b"IEND" in data[-64:]
+    if data.startswith(b"RIFF"):
+        return len(data) >= int.from_bytes(data[4:8], "little") + 8
+    return True

@@ -1,0 +1,153 @@
+"""Gets a pack ready: fetch the sources, compile them, keep the result under the data directory.
+
+<data>/models/sources/<file>                     as fetched, SHA-256 checked
+<data>/models/compiled/<model>-<key>.onnx        what runs; the key hashes source and compiler version
+<data>/models/compiled/<model>-<key>.sha256      its own checksum: a damaged cache is found at start
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import platformdirs
+
+from models.compile import COMPILER_VERSION, compile_model
+from models.errors import ModelError
+from models.fetch import Progress, Wanted, fetch_file, sha256_of, silent, write_atomically
+from models.manifest import Manifest, ModelEntry, load_manifest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedModel:
+    """One model of the inventory."""
+
+    name: str
+    pack: str
+    entry: ModelEntry
+    source: Path
+    compiled: Path
+
+    @property
+    def ready(self) -> bool:
+        """Whether both files are there; `verify_files` also reads them."""
+        return self.source.is_file() and self.compiled.is_file()
+
+
+def default_data_dir() -> Path:
+    """`HEYAN_DATA_DIR`, else the user's data directory of the platform."""
+    named = os.environ.get("HEYAN_DATA_DIR")
+    return Path(named) if named else Path(platformdirs.user_data_dir("heyan", appauthor=False))
+
+
+def model_directory() -> Path | None:
+    """`HEYAN_MODEL_PATH`: a directory with the source files, for machines that reach no package index.
+
+    Raises:
+        ModelError: `model_source_unavailable` if it is set and no directory.
+    """
+    named = os.environ.get("HEYAN_MODEL_PATH")
+    if not named:
+        return None
+    if not Path(named).is_dir():
+        raise ModelError("model_source_unavailable", f"HEYAN_MODEL_PATH names {named!r}, which is no directory")
+    return Path(named)
+
+
+def inventory(data_dir: Path, pack: str | None = None) -> tuple[PreparedModel, ...]:
+    """Every model of a pack (or of all packs), ready or not."""
+    manifest = load_manifest()
+    packs = [pack] if pack is not None else list(manifest.packs)
+    return tuple(model for name in packs for model in _pack_inventory(manifest, data_dir, name))
+
+
+def prepare(
+    data_dir: Path, pack: str = "open", *, directory: Path | None = None, progress: Progress = silent
+) -> tuple[PreparedModel, ...]:
+    """Fetch and compile what is not there yet. Idempotent; quick when nothing is to do.
+
+    `directory`: an operator's directory of source files (see `model_directory`); no other source is asked then.
+
+    Raises:
+        ModelError: `pack_unknown`, `model_source_unavailable`, `model_checksum_mismatch`, `model_invalid`.
+    """
+    models = inventory(data_dir, pack)
+    for model in models:
+        if not _intact(model.source, model.entry.sha256):
+            fetch_file(_wanted(model.entry), model.source, directory=directory, progress=progress)
+        if not _compiled_intact(model.compiled):
+            progress(f"compile {model.name}", 0, None)
+            _compile(model)
+    return models
+
+
+def verify_files(data_dir: Path, pack: str | None = None) -> Iterator[tuple[PreparedModel, str | None]]:
+    """Read every file and compare checksums: each model with what is wrong with it, or None."""
+    for model in inventory(data_dir, pack):
+        yield model, _fault(model)
+
+
+def read_compiled(data_dir: Path, pack: str, name: str) -> bytes:
+    """The compiled bytes of one model of a pack, checksum verified.
+
+    Raises:
+        ModelError: `model_missing` if the pack is not prepared, `model_checksum_mismatch` if a file is damaged.
+    """
+    model = next(model for model in inventory(data_dir, pack) if model.name == name)
+    if not model.ready:
+        raise ModelError(
+            "model_missing",
+            f"{model.entry.file} is not prepared in {data_dir}; run `heyan models prepare`",
+        )
+    if not _compiled_intact(model.compiled):
+        raise ModelError(
+            "model_checksum_mismatch", f"{model.compiled} is damaged; run `heyan models prepare` to compile it anew"
+        )
+    return model.compiled.read_bytes()
+
+
+def _pack_inventory(manifest: Manifest, data_dir: Path, pack: str) -> Iterator[PreparedModel]:
+    folder = data_dir / "models"
+    for name, entry in manifest.pack_models(pack).items():
+        key = hashlib.sha256(f"{entry.sha256} {COMPILER_VERSION}".encode()).hexdigest()[:16]
+        compiled = folder / "compiled" / f"{name}-{key}.onnx"
+        yield PreparedModel(
+            name=name, pack=pack, entry=entry, source=folder / "sources" / entry.file, compiled=compiled
+        )
+
+
+def _wanted(entry: ModelEntry) -> Wanted:
+    carrier = load_manifest().carriers[entry.carrier] if entry.carrier else None
+    return Wanted(name=entry.file, sha256=entry.sha256, carrier=carrier, member=entry.member, urls=entry.urls)
+
+
+def _compile(model: PreparedModel) -> None:
+    try:
+        content = compile_model(model.source.read_bytes(), model.entry)
+    except (onnx.checker.ValidationError, ValueError, KeyError, StopIteration) as error:
+        raise ModelError("model_invalid", f"{model.entry.file} cannot be compiled: {error}") from error
+    write_atomically(model.compiled, content)
+    write_atomically(_checksum_file(model.compiled), hashlib.sha256(content).hexdigest().encode())
+
+
+def _checksum_file(compiled: Path) -> Path:
+    return compiled.with_suffix(".sha256")
+
+
+def _compiled_intact(compiled: Path) -> bool:
+    checksum = _checksum_file(compiled)
+    return checksum.is_file() and _intact(compiled, checksum.read_text("ascii", errors="replace").strip())
+
+
+def _intact(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_of(path) == sha256
+
+
+def _fault(model: PreparedModel) -> str | None:
+    if not model.ready:
+        return "not prepared: run `heyan models prepare`"
+    if not _intact(model.source, model.entry.sha256):
+        return f"damaged source {model.source}: run `heyan models prepare`"
+    return None if _compiled_intact(model.compiled) else f"damaged cache {model.compiled}: run `heyan models prepare`"

@@ -1,0 +1,98 @@
+"""The only door to ONNX Runtime."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from models.errors import ModelError
+
+PREFERENCE = ("tensorrt", "cuda", "openvino", "cpu")
+"""Order in which `auto` tries execution providers."""
+
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+}
+_PACKAGES = {
+    "cpu": "onnxruntime",
+    "cuda": "onnxruntime-gpu",
+    "tensorrt": "onnxruntime-gpu and TensorRT",
+    "openvino": "onnxruntime-openvino",
+}
+_WARNING = 3
+"""Log severity from which the runtime speaks: errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A loaded network. Thread safe; the runtime releases the GIL while it runs."""
+
+    _session: onnxruntime.InferenceSession
+    provider: str
+    """The provider in use: `cpu`, `cuda`, `tensorrt` or `openvino`."""
+
+    def run(self, pictures: NDArray[np.uint8]) -> Sequence[NDArray[np.float32]]:
+        """Outputs in the graph's order for pictures, uint8 (N, H, W, 3) BGR."""
+        outputs: Sequence[NDArray[np.float32]] = self._session.run(None, {"pictures": pictures})
+        return outputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+        return tuple(output.name for output in self._session.get_outputs())
+
+
+def available_providers() -> tuple[str, ...]:
+    """Providers that the installed runtime has, best first."""
+    present = set(onnxruntime.get_available_providers())
+    return tuple(name for name in PREFERENCE if _PROVIDERS[name] in present)
+
+
+def choose_provider(wanted: str) -> str:
+    """The provider to use: `wanted`, or for `auto` the best that is there.
+
+    Raises:
+        ModelError: `provider_missing` if the wanted one is unknown or not installed; names what to install.
+    """
+    available = available_providers()
+    if wanted == "auto":
+        return available[0]
+    if wanted not in _PROVIDERS:
+        raise ModelError("provider_missing", f"no provider is named {wanted!r}; choose auto, {', '.join(PREFERENCE)}")
+    if wanted not in available:
+        raise ModelError(
+            "provider_missing",
+            f"the provider {wanted!r} is not in the installed ONNX Runtime: install {_PACKAGES[wanted]} in place of "
+            f"onnxruntime, or set HEYAN_PROVIDER to auto or {' or '.join(available)}",
+        )
+    return wanted
+
+
+def load_network(content: bytes, *, provider: str, threads: int, warm_up: Sequence[int]) -> Network:
+    """Load a compiled model and run it once on an empty picture of shape `warm_up` (N, H, W, 3).
+
+    Raises:
+        ModelError: `provider_missing`; `model_invalid` if the runtime refuses the model.
+    """
+    chosen = choose_provider(provider)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _WARNING
+    names = [_PROVIDERS[chosen], *([_PROVIDERS["cpu"]] if chosen != "cpu" else [])]
+    try:
+        network = Network(onnxruntime.InferenceSession(content, options, providers=names), chosen)
+        network.run(np.zeros(tuple(warm_up), np.uint8))
+    except Exception as error:  # the runtime raises many unrelated types
+        raise ModelError("model_invalid", f"ONNX Runtime refuses the model on {chosen}: {error}") from error
+    return network
+
+
+def runtime_info() -> Mapping[str, str]:
+    """Version of the runtime and the providers that it has."""
+    return {"onnxruntime": onnxruntime.__version__, "providers": ", ".join(available_providers())}

@@ -1,0 +1,110 @@
+"""Tracks the texture of a face from frame to frame: pixels in, point correspondences out.
+
+Sparse pyramidal Lucas-Kanade (Lucas & Kanade 1981; Bouguet 2000, OpenCV's implementation) on good features (Shi &
+Tomasi 1994), checked forwards and backwards (Kalal et al. 2010). Unlike a landmark network these points have no idea
+of what a face looks like, so a turned photo cannot make them move like a head.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float32]
+Grey = NDArray[np.uint8]
+
+MOST_POINTS = 90
+LEAST_POINTS = 12
+LEAST_SURVIVED = 0.3
+"""Share of the reference's points below which what is left is no sample of the face any more."""
+WINDOW = (17, 17)
+LEVELS = 3
+BACK_ERROR_PX = 1.0
+"""A point that does not come back to within this distance when tracked backwards is lost."""
+FACE_ELLIPSE = (1.9, 2.3)
+"""Half-axes of the region that is tracked, in distances between the eyes, about the middle of eyes and mouth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """Texture points of one face: where they were in the reference frame and where they are now.
+
+    `reference`, `current`: float32 (N, 2) pixels of their frames, x right y down, row i of both is the same point.
+    `landmarks`: float32 (5, 2), the face's landmarks in the reference frame (YuNet's order).
+    `seeded`: how many points the reference frame gave. `last_landmarks` and `grey` (uint8 (H, W)) belong to the
+    newest frame.
+    """
+
+    reference: Points
+    current: Points
+    landmarks: Points
+    seeded: int
+    last_landmarks: Points
+    grey: NDArray[np.uint8]
+
+    @property
+    def usable(self) -> bool:
+        """Whether enough of the face is still tracked to measure anything by it."""
+        return len(self.current) >= LEAST_POINTS and self.survived >= LEAST_SURVIVED
+
+    @property
+    def survived(self) -> float:
+        """Share of the reference frame's points that are still tracked, 0 to 1."""
+        return len(self.current) / self.seeded if self.seeded else 0.0
+
+
+def seed_tracks(pixels: NDArray[np.uint8], landmarks: Points) -> Tracks:
+    """Start tracks on a frame. `pixels`: uint8 (H, W, 3) BGR; `landmarks`: (5, 2) pixels."""
+    grey = _grey(pixels)
+    spacing = max(2.0, 0.08 * _eye_distance(landmarks))
+    found = cv2.goodFeaturesToTrack(
+        grey, MOST_POINTS, qualityLevel=0.005, minDistance=spacing, mask=_face_mask(grey.shape, landmarks), blockSize=5
+    )
+    points = np.zeros((0, 2), np.float32) if found is None else found.reshape(-1, 2).astype(np.float32)
+    return Tracks(points, points, landmarks, len(points), landmarks, grey)
+
+
+def follow_tracks(tracks: Tracks, pixels: NDArray[np.uint8], landmarks: Points) -> Tracks:
+    """The same tracks on the next frame of the same size; points that cannot be followed are dropped."""
+    grey = _grey(pixels)
+    if not len(tracks.current):
+        return Tracks(tracks.reference, tracks.current, tracks.landmarks, tracks.seeded, landmarks, grey)
+    guess = _carried(tracks.current, tracks.last_landmarks, landmarks)
+    there, found = _flow(tracks.grey, grey, tracks.current, guess)
+    back, returned = _flow(grey, tracks.grey, there, tracks.current)
+    kept = found & returned & (np.hypot(*(back - tracks.current).T) < BACK_ERROR_PX)
+    return Tracks(tracks.reference[kept], there[kept], tracks.landmarks, tracks.seeded, landmarks, grey)
+
+
+def _flow(before: Grey, after: Grey, points: Points, guess: Points) -> tuple[Points, NDArray[np.bool_]]:
+    there, status, _ = cv2.calcOpticalFlowPyrLK(
+        before, after, points, guess.copy(), winSize=WINDOW, maxLevel=LEVELS, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+    )
+    return there.reshape(-1, 2).astype(np.float32), status.ravel() == 1
+
+
+def _carried(points: Points, before: Points, after: Points) -> Points:
+    """Where a similarity between the landmarks would put the points: bridges a late frame's larger step."""
+    similarity = np.asarray(cv2.estimateAffinePartial2D(before, after, method=cv2.LMEDS)[0], dtype=np.float32)
+    if similarity.shape != (2, 3):
+        return points
+    return np.asarray(points @ similarity[:, :2].T + similarity[:, 2], dtype=np.float32)
+
+
+def _grey(pixels: NDArray[np.uint8]) -> Grey:
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+
+
+def _face_mask(shape: tuple[int, ...], landmarks: Points) -> NDArray[np.uint8]:
+    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
+    across = landmarks[1] - landmarks[0]
+    axes = tuple(float(axis * _eye_distance(landmarks)) for axis in FACE_ELLIPSE)
+    centre = tuple(float(value) for value in (eyes + mouth) / 2)
+    mask = np.zeros(shape[:2], np.uint8)
+    cv2.ellipse(mask, (centre, axes, float(np.degrees(np.arctan2(across[1], across[0])))), 255, -1)
+    return mask
+
+
+def _eye_distance(landmarks: Points) -> float:
+    return float(np.hypot(*(landmarks[1] - landmarks[0])))

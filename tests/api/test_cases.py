@@ -1,0 +1,107 @@
+from base64 import b64encode
+from typing import Any
+
+import pytest
+from running_service import RunningApi, registrant
+
+from benchmarks.registration import DOCUMENT, Filing
+
+
+def body(photo: bytes, **changes: Any) -> dict[str, Any]:
+    subject = {
+        "name": "张三丰",
+        "role": "shareholder",
+        "id_document": {"type": "passport", "number": "E12345678"},
+        "reference": {"photo": b64encode(photo).decode(), "provenance": "authority"},
+    }
+    return {"action": "capital.increase", "document_sha256": DOCUMENT, "subjects": [subject], **changes}
+
+
+async def test_a_case_is_created_and_read_back(api: RunningApi, portraits: dict[str, bytes]) -> None:
+    created = await api.http.post("/v1/cases", json=body(portraits["person_a_1"], external_id="2026-1"))
+    assert created.status_code == 201
+    case = created.json()
+    assert (case["state"], case["external_id"], case["subjects"][0]["state"]) == ("open", "2026-1", "pending")
+    assert (await api.http.get(f"/v1/cases/{case['id']}")).json() == case
+
+
+async def test_names_and_numbers_come_back_masked_only(api: RunningApi, filing: Filing) -> None:
+    text = (await api.http.get(f"/v1/cases/{filing.id}")).text
+    assert "张三丰" not in text
+    assert "E12345678" not in text
+    assert "张**" in text
+
+
+async def test_a_case_is_cancelled_once(api: RunningApi, filing: Filing) -> None:
+    cancelled = await api.http.post(f"/v1/cases/{filing.id}/cancel", json={"reason": "withdrawn"})
+    assert (cancelled.json()["state"], cancelled.json()["reason"]) == ("cancelled", "withdrawn")
+    again = await api.http.post(f"/v1/cases/{filing.id}/cancel", json={"reason": "withdrawn"})
+    assert (again.status_code, again.json()["code"]) == (409, "case_not_open")
+
+
+async def test_another_client_sees_nothing(api: RunningApi, filing: Filing) -> None:
+    _, key = await api.services.clients.create("window 2", mode="live")
+    answer = await api.http.get(f"/v1/cases/{filing.id}", headers={"Authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "case_unknown")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"action": "company.explode"}, "action_unknown"),
+        ({"rule": {"kind": "k_of_n", "k": 2}}, "rule_invalid"),
+        ({"deadline": "2020-01-01T00:00:00Z"}, "deadline_invalid"),
+        ({"deadline": "2020-01-01T00:00:00"}, "deadline_invalid"),
+        ({"subjects": []}, "request_invalid"),
+        ({"document_sha256": "short"}, "request_invalid"),
+        ({"colour": "red"}, "request_invalid"),
+    ],
+)
+async def test_a_case_that_cannot_be_is_refused(
+    api: RunningApi, portraits: dict[str, bytes], changes: dict[str, Any], code: str
+) -> None:
+    answer = await api.http.post("/v1/cases", json=body(portraits["person_a_1"], **changes))
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_an_unknown_field_is_named(api: RunningApi, portraits: dict[str, bytes]) -> None:
+    answer = await api.http.post("/v1/cases", json=body(portraits["person_a_1"], colour="red"))
+    assert answer.json()["fields"] == [{"field": "colour", "problem": "Extra inputs are not permitted"}]
+
+
+async def test_statutory_actions_want_better_photos_than_an_upload(
+    api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    uploaded = body(portraits["person_a_1"])
+    uploaded["subjects"][0]["reference"]["provenance"] = "client_upload"
+    answer = await api.http.post("/v1/cases", json=uploaded)
+    assert answer.json()["code"] == "reference_provenance_insufficient"
+
+
+async def test_a_role_that_does_not_exist_names_those_that_do(api: RunningApi, portraits: dict[str, bytes]) -> None:
+    with_role = body(portraits["person_a_1"])
+    with_role["subjects"][0]["role"] = "king"
+    answer = (await api.http.post("/v1/cases", json=with_role)).json()
+    assert answer["code"] == "roster_invalid"
+    assert "legal_representative" in answer["detail"]
+
+
+async def test_an_invite_leads_to_the_public_address_with_its_code_in_the_fragment(
+    api: RunningApi, filing: Filing
+) -> None:
+    answer = await api.http.post(f"/v1/cases/{filing.id}/subjects/{filing.subjects[0]}/invites")
+    issued = answer.json()
+    assert answer.status_code == 201
+    assert issued["url"] == f"{api.services.public_url}/#{issued['code']}"
+
+
+async def test_an_unknown_subject_has_no_invite(api: RunningApi, filing: Filing) -> None:
+    answer = await api.http.post(f"/v1/cases/{filing.id}/subjects/sub_nobody/invites")
+    assert (answer.status_code, answer.json()["code"]) == (404, "subject_unknown")
+
+
+async def test_several_people_have_ids_of_their_own(api: RunningApi, portraits: dict[str, bytes]) -> None:
+    photo = portraits["person_a_1"]
+    filing = await api.desk.open(registrant(photo), registrant(photo, role="legal_representative"))
+    assert len(set(filing.subjects)) == 2

@@ -1,0 +1,33 @@
+from base64 import b64encode
+
+import pytest
+from running_service import RunningApi
+
+from benchmarks.registration import Filing
+
+
+def pair(one: bytes, other: bytes) -> dict[str, str]:
+    return {"photo_a": b64encode(one).decode(), "photo_b": b64encode(other).decode()}
+
+
+@pytest.mark.parametrize(("other", "match"), [("person_a_2", True), ("impostor_1", False)])
+async def test_two_photos_are_compared_without_a_score(
+    api: RunningApi, portraits: dict[str, bytes], other: str, match: bool
+) -> None:
+    answer = (await api.http.post("/v1/compare", json=pair(portraits["person_a_1"], portraits[other]))).json()
+    assert (answer["match"], answer["reason"]) == (match, "match" if match else "mismatch")
+    assert set(answer) == {"match", "reason", "policy", "contract"}
+
+
+async def test_comparing_is_limited(api: RunningApi) -> None:
+    limit = api.services.settings.compare_per_minute
+    answers = [await api.http.post("/v1/compare", json=pair(b"x", b"y")) for _ in range(limit + 1)]
+    assert {answer.status_code for answer in answers[:-1]} == {422}
+    assert (answers[-1].status_code, answers[-1].json()["code"]) == (429, "too_many_requests")
+    assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+async def test_a_comparison_leaves_no_token(api: RunningApi, filing: Filing, portraits: dict[str, bytes]) -> None:
+    await api.http.post("/v1/compare", json=pair(portraits["person_a_1"], portraits["person_a_2"]))
+    answer = await api.http.post(f"/v1/cases/{filing.id}/subjects/{filing.subjects[0]}/tokens")
+    assert answer.json()["code"] == "not_verified"

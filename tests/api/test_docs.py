@@ -1,0 +1,85 @@
+"""What the service can say and be asked is documented."""
+
+import ast
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from running_service import RunningApi
+
+from api.problems import HTTP_CODES
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("api", "verify", "liveness", "models")
+CODED = {
+    "ApiError",
+    "FrameError",
+    "StreamError",
+    "SettingsError",
+    "PolicyError",
+    *(
+        name
+        for module in ("verify.errors", "models.errors")
+        for name in vars(import_module(module))
+        if name[0].isupper()
+    ),
+}
+
+
+def _codes_of(call: ast.Call) -> Iterator[str]:
+    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    if name not in CODED and name != "__init__":
+        return
+    given = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "code")]
+    for argument in given:
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+            yield argument.value
+
+
+def _codes() -> set[str]:
+    trees = [ast.parse(path.read_text("utf-8")) for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    found = {code for call in calls for code in _codes_of(call)}
+    return {code for code in found if code.replace("_", "").isalnum() and code.islower()} | set(HTTP_CODES.values())
+
+
+def test_the_scan_finds_codes_of_every_package() -> None:
+    assert {"message_unknown", "image_truncated", "token_already_redeemed", "policy_unknown"} <= _codes()
+
+
+def test_every_error_code_is_documented() -> None:
+    text = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    assert sorted(code for code in _codes() if f"`{code}`" not in text) == []
+
+
+async def openapi_of(api: RunningApi) -> Any:
+    return (await api.http.get("/openapi.json")).json()
+
+
+async def test_every_endpoint_is_documented(api: RunningApi) -> None:
+    openapi = await openapi_of(api)
+    text = (ROOT / "docs" / "http.md").read_text("utf-8")
+    endpoints = [f"{method.upper()} {path}" for path, methods in openapi["paths"].items() for method in methods]
+    assert len(endpoints) > 10
+    assert [endpoint for endpoint in endpoints if f"`{endpoint}`" not in text] == []
+
+
+async def test_every_body_has_an_example(api: RunningApi) -> None:
+    openapi = await openapi_of(api)
+    bodies = {
+        body["schema"]["$ref"].rsplit("/", 1)[-1]
+        for methods in openapi["paths"].values()
+        for operation in methods.values()
+        for body in operation.get("requestBody", {}).get("content", {}).values()
+    }
+    schemas = openapi["components"]["schemas"]
+    assert [name for name in bodies if not schemas[name].get("examples")] == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        text = document.read_text("utf-8")
+        targets = [part.split(")")[0].split("#")[0] for part in text.split("](")[1:]]
+        broken = [target for target in targets if "://" not in target and not (document.parent / target).exists()]
+        assert not broken, f"{document.name}: {broken}"

@@ -1,0 +1,53 @@
+import os
+import signal
+
+from running_service import RunningApi
+
+from benchmarks.registration import Registrant
+
+
+async def test_a_good_service_is_alive_and_ready(api: RunningApi) -> None:
+    assert (await api.http.get("/healthz")).json() == {"status": "ok"}
+    ready = await api.http.get("/readyz")
+    assert ready.status_code == 200
+    assert {check["name"] for check in ready.json()["checks"]} == {
+        "store",
+        "durability",
+        "clock",
+        "models",
+        "accepting",
+    }
+
+
+async def test_a_draining_service_is_not_ready(api: RunningApi) -> None:
+    api.services.live.draining = True
+    ready = await api.http.get("/readyz")
+    assert (ready.status_code, ready.headers["retry-after"]) == (503, "5")
+    assert [check["name"] for check in ready.json()["checks"] if not check["ok"]] == ["accepting"]
+
+
+async def test_a_dead_store_is_503_and_nothing_is_lost_when_it_is_back(
+    embedded_api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    api = embedded_api
+    person = Registrant(name="张三", role="director", id_number="E1", photo=portraits["person_a_1"])
+    filing = await api.desk.open(person)
+    server = api.services.store._embedded._server  # the very process, to kill it as the system would
+    os.kill(server.pid, signal.SIGSTOP)
+    os.kill(server.pid, signal.SIGKILL)
+    refused = await api.http.post(f"/v1/cases/{filing.id}/cancel", json={"reason": "mistake"})
+    if refused.status_code == 503:  # the supervisor may be faster than the request
+        assert refused.json()["code"] == "store_unavailable"
+        assert int(refused.headers["retry-after"]) >= 1
+    for _ in range(50):
+        found = await api.http.get(f"/v1/cases/{filing.id}")
+        if found.status_code == 200:
+            break
+    assert found.json()["id"] == filing.id
+
+
+async def test_metrics_name_routes_and_no_ids(api: RunningApi) -> None:
+    await api.http.get("/v1/cases/case_aaaaaaaaaaaaaaaa")
+    text = (await api.http.get("/metrics")).text
+    assert 'route="/v1/cases/{case_id}"' in text
+    assert "case_aaaaaaaaaaaaaaaa" not in text

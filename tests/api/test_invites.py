@@ -1,0 +1,104 @@
+import asyncio
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+from running_service import RunningApi, registrant
+
+from benchmarks.registration import Filing
+
+BARE = {"Authorization": ""}
+
+
+async def inspect(api: RunningApi, code: str) -> Any:
+    return await api.http.post("/v1/invites/inspect", json={"code": code}, headers=BARE)
+
+
+async def consent(api: RunningApi, code: str, **changes: Any) -> Any:
+    seen = (await inspect(api, code)).json()
+    given = {
+        "code": code,
+        "agreed": True,
+        "consent_version": seen["consent"]["version"],
+        "consent_sha256": seen["consent"]["sha256"]["en"],
+        "intent_sha256": seen["intent"]["sha256"],
+        "language": "en",
+        **changes,
+    }
+    return await api.http.post("/v1/invites/consent", json=given, headers=BARE)
+
+
+async def exchange(api: RunningApi, code: str) -> Any:
+    return await api.http.post("/v1/invites/exchange", json={"code": code}, headers=BARE)
+
+
+@pytest.fixture
+async def code(api: RunningApi, filing: Filing) -> str:
+    return await api.desk.invite(filing, filing.subjects[0])
+
+
+async def test_a_person_sees_who_asks_for_what_before_deciding(api: RunningApi, code: str) -> None:
+    seen = (await inspect(api, code)).json()
+    assert (seen["requester"], seen["action"], seen["role"]) == ("window 1", "capital.increase", "shareholder")
+    assert seen["name_masked"] == "张**"
+    assert "registered capital" in seen["intent"]["en"]
+    assert "增加注册资本" in seen["intent"]["zh"]
+
+
+async def test_inspecting_burns_nothing(api: RunningApi, code: str) -> None:
+    assert {(await inspect(api, code)).status_code for _ in range(5)} == {200}
+
+
+async def test_consent_then_exchange_gives_a_grant_once(api: RunningApi, code: str) -> None:
+    assert (await consent(api, code)).json()["state"] == "consented"
+    first, second = await exchange(api, code), await exchange(api, code)
+    assert first.json()["attempts_left"] == 3
+    assert (second.status_code, second.json()["code"]) == (409, "invite_used")
+
+
+async def test_of_many_exchanges_at_once_one_wins(api: RunningApi, code: str) -> None:
+    await consent(api, code)
+    answers = await asyncio.gather(*(exchange(api, code) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
+
+
+async def test_no_camera_before_consent(api: RunningApi, code: str) -> None:
+    answer = await exchange(api, code)
+    assert (answer.status_code, answer.json()["code"]) == (403, "consent_required")
+
+
+async def test_other_texts_than_those_in_force_are_not_agreed_to(api: RunningApi, code: str) -> None:
+    answer = await consent(api, code, intent_sha256="0" * 64)
+    assert (answer.status_code, answer.json()["code"]) == (422, "consent_mismatch")
+
+
+async def test_declining_erases_the_photo_and_ends_the_link(api: RunningApi, filing: Filing, code: str) -> None:
+    assert (await consent(api, code, agreed=False)).json()["state"] == "declined"
+    subject = (await api.desk.state(filing))["subjects"][0]
+    assert (subject["reference_state"], subject["state"]) == ("erased", "declined")
+    assert (await inspect(api, code)).json()["code"] == "invite_revoked"
+
+
+async def test_a_new_link_revokes_the_old_one(api: RunningApi, filing: Filing, code: str) -> None:
+    await api.desk.invite(filing, filing.subjects[0])
+    answer = await inspect(api, code)
+    assert (answer.status_code, answer.json()["code"]) == (410, "invite_revoked")
+
+
+@pytest.mark.parametrize(
+    "forge", [lambda code: code[:-1] + ("A" if code[-1] != "A" else "B"), lambda _: "x", str.upper]
+)
+async def test_a_forged_link_is_unknown(api: RunningApi, code: str, forge: Any) -> None:
+    answer = await inspect(api, forge(code))
+    assert (answer.status_code, answer.json()["code"]) == (404, "invite_unknown")
+
+
+async def test_an_unusable_photo_reaches_person_and_client_by_name(api: RunningApi) -> None:
+    blank = BytesIO()
+    Image.new("RGB", (300, 400), (90, 120, 150)).save(blank, "JPEG")
+    filing = await api.desk.open(registrant(blank.getvalue()))
+    answer = await consent(api, await api.desk.invite(filing, filing.subjects[0]))
+    assert (answer.status_code, answer.json()["code"]) == (422, "reference_unusable")
+    subject = (await api.desk.state(filing))["subjects"][0]
+    assert (subject["state"], subject["reference_reason"]) == ("reference_unusable", "face_none")

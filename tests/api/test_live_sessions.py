@@ -1,0 +1,210 @@
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import cast
+
+import pytest
+from structlog.stdlib import get_logger
+
+from api.errors import OverloadedError, StreamError
+from api.frames import CaptureFrame
+from api.inference import InferencePool
+from api.live_sessions import LiveSessions, RunningSession, Timing
+from api.messages import Message, result_message
+from api.metrics import Metrics
+from liveness.prompts import Done, Prompt, Rest
+from models.errors import ImageError
+from verify.errors import StoreUnavailable
+from verify.evidence import Evidence
+
+GRID = 0.15
+NOTHING_MEASURED = cast(Evidence, None)
+
+
+@dataclass
+class ScriptedAttempt:
+    """Ends after `frames_wanted` frames; fails on a frame that says so."""
+
+    frames_wanted: int = 2
+    seen: list[int] = field(default_factory=list)
+    ticks: int = 0
+
+    @property
+    def finished(self) -> bool:
+        return len(self.seen) >= self.frames_wanted
+
+    def receive(self, *, jpeg: bytes, nonce: str, seq: int, now: float) -> tuple[Prompt, ...]:  # noqa: ARG002
+        if jpeg == b"broken":
+            raise ImageError("image_truncated", "the picture ends early; send it whole")
+        self.seen.append(seq)
+        return (Done(),) if self.finished else (Rest(nonce=f"{seq:08x}"),)
+
+    def tick(self, *, now: float) -> tuple[Prompt, ...]:  # noqa: ARG002
+        self.ticks += 1
+        return ()
+
+    def evidence(self) -> Evidence:
+        return NOTHING_MEASURED
+
+
+async def accept(_: Evidence) -> Message:
+    return result_message(outcome="accepted", reason=None, attempts_left=2)
+
+
+def frame(seq: int, jpeg: bytes = b"jpeg") -> CaptureFrame:
+    return CaptureFrame(nonce="", seq=seq, client_ms=0, jpeg=jpeg)
+
+
+@pytest.fixture
+async def live_sessions() -> AsyncIterator[LiveSessions]:
+    pool = InferencePool(workers=1, queue=1)
+    timing = Timing(resume_seconds=0.3, result_seconds=GRID)
+    sessions = LiveSessions(pool=pool, metrics=Metrics(), log=get_logger(), limit=1, timing=timing)
+    yield sessions
+    await sessions.close()
+    pool.close()
+
+
+def start(sessions: LiveSessions, attempt: ScriptedAttempt, finish: object = accept) -> RunningSession:
+    sessions.admit()
+    return sessions.start(session_id="ses_1", attempt=attempt, finish=finish)  # type: ignore[arg-type]
+
+
+async def messages_until_the_end(running: RunningSession) -> list[Message]:
+    messages = [await running.outbox.get()]
+    while messages[-1]["type"] not in {"result", "problem"}:
+        messages.append(await running.outbox.get())
+    return messages
+
+
+async def test_frames_lead_to_prompts_and_a_result(live_sessions: LiveSessions) -> None:
+    attempt = ScriptedAttempt()
+    running = start(live_sessions, attempt)
+    running.put(frame(1), outbox=running.outbox)
+    assert (await running.outbox.get())["type"] == "rest"
+    running.put(frame(2), outbox=running.outbox)
+    assert [message["type"] for message in await messages_until_the_end(running)] == ["done", "result"]
+    assert live_sessions.count == 0
+
+
+async def test_time_passes_without_frames(live_sessions: LiveSessions) -> None:
+    attempt = ScriptedAttempt()
+    start(live_sessions, attempt)
+    await asyncio.sleep(0.15)
+    assert attempt.ticks >= 1
+
+
+async def test_the_place_is_taken_before_anything_is_burnt(live_sessions: LiveSessions) -> None:
+    start(live_sessions, ScriptedAttempt())
+    with pytest.raises(OverloadedError) as caught:
+        live_sessions.admit()
+    assert caught.value.code == "overloaded"
+
+
+async def test_a_draining_process_takes_no_session(live_sessions: LiveSessions) -> None:
+    live_sessions.draining = True
+    with pytest.raises(OverloadedError) as caught:
+        live_sessions.admit()
+    assert caught.value.code == "draining"
+
+
+@pytest.mark.parametrize("outcome", ["accepted", "rejected"])
+@pytest.mark.parametrize("seconds", [0.0, 0.05])
+async def test_results_leave_on_one_grid_however_long_the_decision_took(
+    live_sessions: LiveSessions, outcome: str, seconds: float
+) -> None:
+    async def finish(_: Evidence) -> Message:
+        await asyncio.sleep(seconds)
+        return result_message(outcome=outcome, reason=None, attempts_left=0)
+
+    running = start(live_sessions, ScriptedAttempt(frames_wanted=1), finish)
+    running.put(frame(1), outbox=running.outbox)
+    assert (await running.outbox.get())["type"] == "done"
+    told = monotonic()
+    await running.outbox.get()
+    assert monotonic() - told == pytest.approx(GRID, abs=0.04)
+
+
+async def test_an_undecodable_frame_ends_the_attempt_with_its_code(live_sessions: LiveSessions) -> None:
+    concluded: list[Evidence] = []
+
+    async def finish(evidence: Evidence) -> Message:
+        concluded.append(evidence)
+        return result_message(outcome="retry", reason="interrupted", attempts_left=2)
+
+    running = start(live_sessions, ScriptedAttempt(), finish)
+    running.put(frame(1, b"broken"), outbox=running.outbox)
+    assert (await messages_until_the_end(running))[-1]["code"] == "image_truncated"
+    assert len(concluded) == 1
+
+
+async def test_a_store_that_dies_accepts_nothing(live_sessions: LiveSessions) -> None:
+    async def finish(_: Evidence) -> Message:
+        raise StoreUnavailable("the store does not answer")
+
+    running = start(live_sessions, ScriptedAttempt(frames_wanted=1), finish)
+    running.put(frame(1), outbox=running.outbox)
+    last = (await messages_until_the_end(running))[-1]
+    assert (last["type"], last["code"]) == ("problem", "store_unavailable")
+
+
+async def test_an_unexpected_failure_accepts_nothing_and_tells_nothing(live_sessions: LiveSessions) -> None:
+    async def finish(_: Evidence) -> Message:
+        raise RuntimeError("a secret detail")
+
+    running = start(live_sessions, ScriptedAttempt(frames_wanted=1), finish)
+    running.put(frame(1), outbox=running.outbox)
+    last = (await messages_until_the_end(running))[-1]
+    assert last["code"] == "internal_error"
+    assert "secret" not in last["detail"]
+
+
+async def test_a_dropped_connection_resumes_once_with_what_is_in_force(live_sessions: LiveSessions) -> None:
+    running = start(live_sessions, ScriptedAttempt())
+    running.put(frame(1), outbox=running.outbox)
+    rest = await running.outbox.get()
+    old = running.outbox
+    running.detach(outbox=old)
+    resumed = live_sessions.resume(session_id="ses_1", secret=running.resume_secret)
+    assert resumed is running
+    assert await running.outbox.get() == rest
+    assert (await old.get())["code"] == "resumed_elsewhere"
+    with pytest.raises(StreamError) as caught:
+        live_sessions.resume(session_id="ses_1", secret=running.resume_secret)
+    assert caught.value.code == "resume_refused"
+
+
+async def test_the_old_connection_has_no_say_after_a_takeover(live_sessions: LiveSessions) -> None:
+    attempt = ScriptedAttempt()
+    running = start(live_sessions, attempt)
+    old = running.outbox
+    live_sessions.resume(session_id="ses_1", secret=running.resume_secret)
+    running.put(frame(1), outbox=old)
+    running.abort(failure=None, outbox=old)
+    running.detach(outbox=old)
+    await asyncio.sleep(0.12)
+    assert (attempt.seen, running.aborted, running.detached_at) == ([], False, None)
+
+
+@pytest.mark.parametrize(("session_id", "secret"), [("ses_1", "wrong"), ("ses_2", "")])
+async def test_resuming_needs_the_session_and_its_secret(
+    live_sessions: LiveSessions, session_id: str, secret: str
+) -> None:
+    start(live_sessions, ScriptedAttempt())
+    with pytest.raises(StreamError, match="open a new session"):
+        live_sessions.resume(session_id=session_id, secret=secret)
+
+
+async def test_a_phone_that_stays_away_is_concluded_as_it_stands(live_sessions: LiveSessions) -> None:
+    running = start(live_sessions, ScriptedAttempt())
+    running.detach(outbox=running.outbox)
+    async with asyncio.timeout(2):
+        assert (await messages_until_the_end(running))[-1]["type"] == "result"
+
+
+async def test_giving_up_concludes_the_attempt(live_sessions: LiveSessions) -> None:
+    running = start(live_sessions, ScriptedAttempt())
+    running.abort(failure=None, outbox=running.outbox)
+    async with asyncio.timeout(2):
+        assert (await messages_until_the_end(running))[-1]["type"] == "result"

@@ -1,0 +1,77 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from api.settings import Settings, SettingsError, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("HEYAN_")]:
+        monkeypatch.delenv(name)
+
+
+def test_defaults_need_nothing() -> None:
+    settings = load_settings()
+    assert settings.host == "127.0.0.1"
+    assert settings.store_url is None
+    assert settings.data_dir.is_absolute()
+
+
+def test_the_environment_is_read_and_options_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEYAN_PORT", "9000")
+    assert load_settings().port == 9000
+    assert load_settings(port=9001).port == 9001
+    assert load_settings(port=None).port == 9000
+
+
+@pytest.mark.parametrize("name", ["HEYAN_SHARED", "HEYAN_MODEL_PATH"])
+def test_variables_that_others_read_are_known(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "/somewhere")
+    load_settings()
+
+
+def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEYAN_PROT", "9000")
+    with pytest.raises(SettingsError, match="HEYAN_PROT") as caught:
+        load_settings()
+    assert caught.value.code == "setting_unknown"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HEYAN_PORT", "http"),
+        ("HEYAN_PORT", "70000"),
+        ("HEYAN_THREADS", "0"),
+        ("HEYAN_PROVIDER", "abacus"),
+        ("HEYAN_STORE_URL", "mysql://user:hunter2@db"),
+        ("HEYAN_PUBLIC_URL", "verify.example"),
+        ("HEYAN_LOG_LEVEL", "loud"),
+        ("HEYAN_TLS", "perhaps"),
+    ],
+)
+def test_a_bad_value_is_named_and_never_quoted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=name) as caught:
+        load_settings()
+    assert caught.value.code == "setting_invalid"
+    assert "hunter2" not in str(caught.value)
+
+
+def test_settings_are_frozen() -> None:
+    settings = load_settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.port = 1  # type: ignore[misc]
+
+
+def test_a_relative_directory_means_from_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(data_dir=Path("data")).data_dir == tmp_path / "data"
+
+
+def test_every_setting_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
+    missing = [name for name in Settings.model_fields if f"`HEYAN_{name.upper()}`" not in text]
+    assert not missing

@@ -1,0 +1,104 @@
+"""Tokens over HTTP. The verification behind them is recorded directly: capture has tests of its own."""
+
+import asyncio
+
+import pytest
+from registry_office import CONVINCING
+from running_service import RunningApi, registrant
+
+from benchmarks.phone.online import Phone
+from benchmarks.phone.person import Actor
+from benchmarks.registration import Filing
+
+
+async def verified(api: RunningApi, filing: Filing, subject: str) -> None:
+    """The way of `Phone` up to the session, then a decision on convincing evidence."""
+    phone = Phone(http=api.http, actor=Actor, rng=None)
+    grant = await phone.agree(await api.desk.invite(filing, subject))
+    attempt = await phone.open(grant)
+    claim = await api.services.sessions.claim(attempt.session_id, attempt.secret)
+    await api.services.sessions.finish(claim, CONVINCING)
+
+
+@pytest.fixture
+async def token(api: RunningApi, filing: Filing) -> str:
+    await verified(api, filing, filing.subjects[0])
+    return await api.desk.mint(filing, filing.subjects[0])
+
+
+async def test_nobody_has_a_token_before_verifying(api: RunningApi, filing: Filing) -> None:
+    answer = await api.http.post(f"/v1/cases/{filing.id}/subjects/{filing.subjects[0]}/tokens")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_verified")
+
+
+async def test_a_token_is_redeemed_once_and_its_receipt_stays(api: RunningApi, filing: Filing, token: str) -> None:
+    first = await api.desk.redeem(filing, filing.subjects[0], token)
+    second = await api.desk.redeem(filing, filing.subjects[0], token)
+    receipt = first.json()
+    assert receipt["claims"]["capture"] == "unattested"
+    assert (second.status_code, second.json()["code"]) == (409, "token_already_redeemed")
+    assert second.json()["receipt_id"] == receipt["id"]
+    assert (await api.http.get(f"/v1/receipts/{receipt['id']}")).json() == receipt
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("action", "company.cancel"), ("role", "director"), ("roster_version", 2), ("document_sha256", "0" * 64)],
+)
+async def test_another_filing_is_refused_and_burns_nothing(
+    api: RunningApi, filing: Filing, token: str, field: str, value: object
+) -> None:
+    refused = await api.desk.redeem(filing, filing.subjects[0], token, **{field: value})
+    assert (refused.status_code, refused.json()["code"]) == (403, "restated_field_mismatch")
+    assert refused.json()["fields"] == [field]
+    assert (await api.desk.redeem(filing, filing.subjects[0], token)).status_code == 200
+
+
+async def test_of_many_redemptions_at_once_one_wins(api: RunningApi, filing: Filing, token: str) -> None:
+    answers = await asyncio.gather(*(api.desk.redeem(filing, filing.subjects[0], token) for _ in range(20)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 19
+
+
+async def test_a_forged_token_is_no_token(api: RunningApi, filing: Filing, token: str) -> None:
+    answer = await api.desk.redeem(filing, filing.subjects[0], token[:-4] + "AAAA")
+    assert (answer.status_code, answer.json()["code"]) == (422, "token_invalid")
+
+
+async def test_people_of_a_case_are_redeemed_together_or_not_at_all(
+    api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    filing = await api.desk.open(registrant(portraits["person_a_1"]), registrant(portraits["person_b_1"]))
+    for subject in filing.subjects:
+        await verified(api, filing, subject)
+    tokens = [
+        {"token": await api.desk.mint(filing, subject), "subject_id": subject, "role": "shareholder"}
+        for subject in filing.subjects
+    ]
+    body = {"action": "capital.increase", "roster_version": 1, "document_sha256": filing.case["document_sha256"]}
+    alone = await api.http.post(f"/v1/cases/{filing.id}/redeem", json={**body, "tokens": tokens[:1]})
+    together = await api.http.post(f"/v1/cases/{filing.id}/redeem", json={**body, "tokens": tokens})
+    assert (alone.status_code, alone.json()["code"]) == (403, "rule_not_met")
+    assert len(together.json()["receipts"]) == 2
+    assert (await api.desk.state(filing))["state"] == "completed"
+
+
+async def test_redemptions_are_counted_by_result(api: RunningApi, filing: Filing, token: str) -> None:
+    for _ in range(2):
+        await api.desk.redeem(filing, filing.subjects[0], token)
+    text = (await api.http.get("/metrics")).text
+    assert 'heyan_redemptions_total{result="redeemed"} 1.0' in text
+    assert 'heyan_redemptions_total{result="token_already_redeemed"} 1.0' in text
+
+
+async def test_live_and_test_keys_are_published_apart(api: RunningApi) -> None:
+    live = (await api.http.get("/.well-known/jwks.json")).json()["keys"]
+    test = (await api.http.get("/.well-known/test/jwks.json")).json()["keys"]
+    assert {key["kid"] for key in live}.isdisjoint(key["kid"] for key in test)
+    assert all("d" not in key for key in live + test)
+
+
+async def test_a_receipt_of_somebody_else_does_not_exist(api: RunningApi, filing: Filing, token: str) -> None:
+    receipt = (await api.desk.redeem(filing, filing.subjects[0], token)).json()
+    _, key = await api.services.clients.create("window 5", mode="live")
+    answer = await api.http.get(f"/v1/receipts/{receipt['id']}", headers={"Authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "receipt_unknown")

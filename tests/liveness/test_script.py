@@ -1,0 +1,204 @@
+"""The state machine, driven frame by frame on a made-up clock."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+
+import pytest
+
+from liveness.challenge import Challenge, Cue, draw_challenge
+from liveness.motion import STILL, Motion
+from liveness.observation import FaceView, Observation
+from liveness.prompts import Ask, Done, Guidance, Guide, Prompt, Rest, Seen
+from liveness.report import CueOutcome
+from liveness.script import (
+    CUE_SECONDS,
+    ECHO_SECONDS,
+    FRAMING_SECONDS,
+    REST_SECONDS,
+    Phase,
+    advance,
+    begin,
+    final_reports,
+)
+from models.pose import Pose
+from verify.policy import load_policy
+
+LIMITS = load_policy().liveness.cues
+MOTIONS = {
+    Cue.TURN_LEFT: Motion(yaw=20, pitch=0, scale=1),
+    Cue.TURN_RIGHT: Motion(yaw=-20, pitch=0, scale=1),
+    Cue.LOOK_UP: Motion(yaw=0, pitch=15, scale=1),
+    Cue.LOOK_DOWN: Motion(yaw=0, pitch=-15, scale=1),
+    Cue.COME_CLOSER: Motion(yaw=0, pitch=0, scale=1.3),
+}
+
+
+def face(*, motion: Motion | None = STILL, yaw: float = 0.0, eye_distance: float = 0.17) -> FaceView:
+    return FaceView(
+        pose=Pose(yaw, 0.0, 0.0),
+        eye_distance=eye_distance,
+        centre_x=0.5,
+        centre_y=0.5,
+        brightness=0.5,
+        motion=motion,
+        relief=None,
+    )
+
+
+@dataclass
+class Player:
+    """Feeds observations at 8 frames a second and keeps what was told."""
+
+    challenge: Challenge = field(default_factory=lambda: draw_challenge(Random(4)))
+    now: float = 100.0
+    told: list[Prompt] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.state = begin(now=self.now)
+
+    def feed(self, view: FaceView | None, *, nonce: str = "", faces: int = 1) -> tuple[Prompt, ...]:
+        return self.step(
+            Observation(at=self.now, nonce=nonce, faces=faces if view is not None or faces != 1 else 0, face=view)
+        )
+
+    def step(self, observation: Observation | None, *, seconds: float = 0.125) -> tuple[Prompt, ...]:
+        self.now += seconds
+        step = advance(self.state, challenge=self.challenge, thresholds=LIMITS, observation=observation, now=self.now)
+        self.state = step.state
+        self.told.extend(step.prompts)
+        return step.prompts
+
+    def until(self, kind: type[Prompt], view: FaceView, nonce: str, most: int = 200) -> Prompt:
+        for _ in range(most):
+            for prompt in self.feed(view, nonce=nonce):
+                if isinstance(prompt, kind):
+                    return prompt
+        raise AssertionError(f"no {kind} came")
+
+    def to_first_ask(self) -> Ask:
+        rest = self.until(Rest, face(), "")
+        assert isinstance(rest, Rest)
+        ask = self.until(Ask, face(), rest.nonce)
+        assert isinstance(ask, Ask)
+        return ask
+
+
+def kinds(prompts: Iterable[Prompt]) -> list[str]:
+    return [type(prompt).__name__ for prompt in prompts if not isinstance(prompt, Guide)]
+
+
+def test_a_willing_person_comes_to_the_end() -> None:
+    player = Player()
+    nonce = ""
+    while player.state.phase is not Phase.DONE:
+        phase, index = player.state.phase, player.state.index
+        motion = MOTIONS[player.challenge.cues[index]] if phase is Phase.CUE else STILL
+        for prompt in player.feed(face(motion=motion), nonce=nonce):
+            nonce = prompt.nonce if isinstance(prompt, Ask | Rest) else nonce
+    assert kinds(player.told) == ["Rest", "Ask", "Seen"] * 4 + ["Done"]
+    reports = final_reports(player.state, player.challenge)
+    assert [report.outcome for report in reports] == [CueOutcome.ANSWERED] * 4
+    assert [report.cue for report in reports] == list(player.challenge.cues)
+    assert all(report.asked_at < report.opened_at <= report.answered_at for report in reports)  # type: ignore[operator]
+
+
+def test_the_next_cue_is_not_told_before_the_last_was_answered() -> None:
+    player = Player()
+    ask = player.to_first_ask()
+    for _ in range(20):
+        player.feed(face(), nonce=ask.nonce)
+    assert kinds(player.told) == ["Rest", "Ask"]
+
+
+def test_a_frame_with_an_older_nonce_never_answers() -> None:
+    player = Player()
+    player.to_first_ask()
+    answer = face(motion=MOTIONS[player.challenge.cues[0]])
+    for stale in ("", player.challenge.rests[0], "ffffffff", player.challenge.nonces[1]):
+        assert player.feed(answer, nonce=stale) == ()
+    assert player.state.opened_at is None
+    assert kinds(player.feed(answer, nonce=player.challenge.nonces[0])) == ["Seen", "Rest"]
+
+
+def test_the_wrong_motion_ends_the_session() -> None:
+    player = Player()
+    ask = player.to_first_ask()
+    wrong = next(cue for cue in Cue if cue is not ask.cue)
+    big = Motion(yaw=1.5 * MOTIONS[wrong].yaw, pitch=1.5 * MOTIONS[wrong].pitch, scale=1.4 * MOTIONS[wrong].scale - 0.4)
+    assert kinds(player.feed(face(motion=big), nonce=ask.nonce)) == ["Done"]
+    outcomes = [report.outcome for report in final_reports(player.state, player.challenge)]
+    assert outcomes == [CueOutcome.WRONG_MOTION] + [CueOutcome.NOT_ASKED] * 3
+
+
+def test_the_window_opens_at_the_first_echo() -> None:
+    player = Player()
+    ask = player.to_first_ask()
+    player.step(None, seconds=ECHO_SECONDS - 0.5)
+    player.feed(face(), nonce=ask.nonce)
+    player.step(None, seconds=CUE_SECONDS - 0.5)
+    assert kinds(player.feed(face(motion=MOTIONS[ask.cue]), nonce=ask.nonce)) == ["Seen", "Rest"]
+
+
+@pytest.mark.parametrize("echoed", [True, False])
+def test_silence_in_a_cue_ends_by_the_servers_clock(echoed: bool) -> None:
+    player = Player()
+    ask = player.to_first_ask()
+    if echoed:
+        player.feed(face(), nonce=ask.nonce)
+    assert player.step(None, seconds=(CUE_SECONDS if echoed else ECHO_SECONDS) - 0.01) == ()
+    assert kinds(player.step(None, seconds=0.02)) == ["Done"]
+    assert final_reports(player.state, player.challenge)[0].outcome is CueOutcome.TIMED_OUT
+
+
+def test_a_late_answer_does_not_count() -> None:
+    player = Player()
+    ask = player.to_first_ask()
+    player.feed(face(), nonce=ask.nonce)
+    player.now += CUE_SECONDS
+    assert kinds(player.feed(face(motion=MOTIONS[ask.cue]), nonce=ask.nonce)) == ["Done"]
+
+
+def test_framing_waits_for_a_good_face_and_gives_up_at_last() -> None:
+    player = Player()
+    for _ in range(10):
+        player.feed(face(eye_distance=0.05))
+    assert player.told == [Guide(Guidance.CLOSER)]
+    assert kinds(player.step(None, seconds=FRAMING_SECONDS)) == ["Done"]
+    assert {report.outcome for report in final_reports(player.state, player.challenge)} == {CueOutcome.NOT_ASKED}
+
+
+def test_a_rest_wants_a_straight_look() -> None:
+    player = Player()
+    rest = player.until(Rest, face(), "")
+    assert isinstance(rest, Rest)
+    for _ in range(30):
+        player.feed(face(yaw=25.0), nonce=rest.nonce)
+    assert player.told[-1] == Guide(Guidance.LOOK_STRAIGHT)
+    assert player.state.phase is Phase.REST
+    player.step(None, seconds=REST_SECONDS)
+    assert player.state.phase is Phase.DONE
+
+
+def test_the_pause_before_a_cue_is_the_drawn_one() -> None:
+    player = Player()
+    rest = player.until(Rest, face(), "")
+    assert isinstance(rest, Rest)
+    started = player.now
+    player.until(Ask, face(), rest.nonce)
+    assert player.challenge.pauses[0] <= player.now - started <= player.challenge.pauses[0] + 0.3
+
+
+def test_after_the_end_nothing_changes() -> None:
+    player = Player()
+    player.step(None, seconds=FRAMING_SECONDS + 1)
+    ended = player.state
+    assert player.feed(face()) == ()
+    assert player.state == ended
+
+
+def test_seen_comes_with_its_index() -> None:
+    player = Player()
+    ask = player.to_first_ask()
+    assert player.feed(face(motion=MOTIONS[ask.cue]), nonce=ask.nonce)[0] == Seen(0)
+    assert Done() not in player.told

@@ -1,0 +1,208 @@
+"""A registration office for tests: every service of `verify` over one store, and short ways through a case."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from PIL import Image
+
+from liveness.challenge import Cue
+from liveness.report import CueOutcome, CueReport, LivenessReport, Signal, Status
+from models.embedding import Embedding
+from models.errors import FaceError
+from verify.casefile import CaseFile
+from verify.cases import Cases, NewCase, NewSubject
+from verify.clients import Client, Clients
+from verify.evidence import Evidence
+from verify.invites import CaptureGrant, ConsentGiven, Invites, InviteView
+from verify.policy import load_policy
+from verify.redemption import Redemptions, Restated
+from verify.sessions import Claim, Sessions
+from verify.signing import Keys, load_keys
+from verify.store import Store
+from verify.tokens import Tokens
+
+POLICY = load_policy()
+DOCUMENT = sha256(b"articles of association").hexdigest()
+FACELESS = (1, 2, 3)
+"""Colour of the photo in which the pretended embedder finds no face."""
+
+
+class ClockedStore(Store):
+    """A store whose clock can be moved forward: what `load` and `now` tell. Scripts keep the real one."""
+
+    shown: Callable[[float], float] = staticmethod(lambda now: now)
+
+    def advance(self, seconds: float) -> None:
+        self.shown = lambda now: now + seconds
+
+    def stop_at(self, moment: float) -> None:
+        self.shown = lambda _: moment
+
+    async def load(self, case_id: str) -> tuple[CaseFile, float]:
+        file, now = await super().load(case_id)
+        return file, self.shown(now)
+
+    async def now(self) -> float:
+        return self.shown(await super().now())
+
+
+@cache
+def photo(colour: tuple[int, int, int] = (90, 120, 150)) -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (64, 80), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+async def pretend_to_embed(content: bytes) -> Embedding:
+    """A vector that depends on the photo's bytes alone; tests of the embedding itself are those of `models`."""
+    if content == photo(FACELESS):
+        raise FaceError("face_none", "no face")
+    seed = int.from_bytes(sha256(content).digest()[:8], "big")
+    return Embedding(np.random.default_rng(seed).standard_normal(128).astype(np.float32), POLICY.contract)
+
+
+CUES = tuple(
+    CueReport(cue=cue, outcome=CueOutcome.ANSWERED, asked_at=1.0, opened_at=1.1, answered_at=2.0, peak=20.0)
+    for cue in (Cue.TURN_LEFT, Cue.TURN_RIGHT, Cue.LOOK_UP, Cue.COME_CLOSER)
+)
+CONVINCING = Evidence(
+    contract=POLICY.contract,
+    similarity=0.8,
+    least_similarity=0.6,
+    compared_frames=8,
+    liveness=LivenessReport(
+        cues=CUES,
+        signals=tuple(Signal(name=name, raw=0.1, score=1.0, status=Status.PASS) for name in ("relief", "same_face")),
+        frames=80,
+    ),
+    no_face_share=0.0,
+    several_faces_share=0.0,
+    eye_distance_px=80.0,
+    brightness=0.5,
+    sharpness=POLICY.sharpness + 1.0,
+    interrupted=False,
+)
+IMPOSTOR = replace(CONVINCING, similarity=0.1, least_similarity=0.0)
+INTERRUPTED = replace(CONVINCING, interrupted=True)
+
+
+def person(number: int = 0, **changes: object) -> NewSubject:
+    fields = {
+        "name": "张三丰",
+        "role": "shareholder",
+        "id_type": "cn_resident_id",
+        "id_number": f"31011519900101{number:04d}",
+        "photo": photo((10 + number % 200, 100, 200)),
+        "provenance": "authority",
+    }
+    return NewSubject(**{**fields, **changes})
+
+
+def filing(people: int = 1, **changes: object) -> NewCase:
+    fields = {
+        "action": "capital.increase",
+        "document_sha256": DOCUMENT,
+        "subjects": tuple(person(number) for number in range(people)),
+    }
+    return NewCase(**{**fields, **changes})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Office:
+    """All services, and one client with its key."""
+
+    store: ClockedStore
+    keys: Keys
+    clients: Clients
+    cases: Cases
+    invites: Invites
+    sessions: Sessions
+    tokens: Tokens
+    redemptions: Redemptions
+    client: Client
+    api_key: str
+
+    async def case(self, people: int = 1, **changes: object) -> tuple[CaseFile, tuple[str, ...]]:
+        """A case and the ids of its subjects."""
+        file = (await self.cases.open(self.client, filing(people, **changes))).file
+        return file, tuple(file.subjects)
+
+    async def file(self, case_id: str) -> CaseFile:
+        return (await self.store.load(case_id))[0]
+
+    async def invite(self, file: CaseFile, subject_id: str) -> str:
+        return (await self.invites.issue(self.client, file.case.id, subject_id)).code
+
+    async def agree(self, code: str) -> InviteView:
+        return await self.invites.consent(code, agreement(await self.invites.inspect(code)))
+
+    async def grant(self, file: CaseFile, subject_id: str) -> CaptureGrant:
+        code = await self.invite(file, subject_id)
+        await self.agree(code)
+        return await self.invites.exchange(code)
+
+    async def claim(self, file: CaseFile, subject_id: str) -> Claim:
+        grant = await self.grant(file, subject_id)
+        opened = await self.sessions.open(grant.secret)
+        return await self.sessions.claim(opened.session_id, opened.secret)
+
+    async def verify(self, file: CaseFile, *subject_ids: str) -> None:
+        for subject_id in subject_ids:
+            await self.sessions.finish(await self.claim(file, subject_id), CONVINCING)
+
+    async def mint(self, file: CaseFile, subject_id: str) -> str:
+        return (await self.tokens.mint(self.client, file.case.id, subject_id)).token
+
+    async def verified_token(self, file: CaseFile, subject_id: str) -> str:
+        await self.verify(file, subject_id)
+        return await self.mint(file, subject_id)
+
+
+def agreement(view: InviteView, **changes: object) -> ConsentGiven:
+    given = ConsentGiven(
+        agreed=True,
+        consent_version=view.consent.version,
+        consent_sha256=view.consent_sha256["zh"],
+        intent_sha256=view.intent_sha256,
+        language="zh",
+    )
+    return replace(given, **changes)
+
+
+def restate(file: CaseFile, subject_id: str, **changes: object) -> Restated:
+    restated = Restated(
+        case=file.case.id,
+        subject=subject_id,
+        action=file.case.action,
+        role=file.subjects[subject_id].role,
+        roster_version=file.case.roster_version,
+        document_sha256=file.case.document_sha256,
+    )
+    return replace(restated, **changes)
+
+
+async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload: bool = False) -> Office:
+    entropy = secrets.token_bytes
+    keys = load_keys(folder, entropy=entropy)
+    clients = Clients(store, entropy)
+    client, api_key = await clients.create("window 1", mode="live")
+    tokens = Tokens(store=store, keys=keys.signing, issuer="heyan", entropy=entropy)
+    return Office(
+        store=store,
+        keys=keys,
+        clients=clients,
+        cases=Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=allow_client_upload),
+        invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed),
+        sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=Random(7), policy=POLICY),
+        tokens=tokens,
+        redemptions=Redemptions(store=store, tokens=tokens, keys=keys.signing, entropy=entropy),
+        client=client,
+        api_key=api_key,
+    )

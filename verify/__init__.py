@@ -1,0 +1,1 @@
+"""Cases, sessions, evidence, decisions, tokens and receipts. No HTTP."""

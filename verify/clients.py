@@ -1,0 +1,87 @@
+"""Clients: registration services, known by their API keys. Only the hash of a key is kept."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from re import fullmatch
+
+import msgspec
+
+from verify.casefile import Mode
+from verify.errors import Invalid, NotFound, Refused
+from verify.identifiers import Entropy, hash_secret, new_part, new_secret
+from verify.store import Store
+
+SCOPES = ("cases", "compare")
+"""`cases`: everything about cases and tokens. `compare`: 1:1 of two photos."""
+DEFAULT_SCOPES = ("cases",)
+
+_KIND = "keys"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """One registration service."""
+
+    id: str
+    name: str
+    mode: Mode
+    scopes: tuple[str, ...]
+    created_at: float
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Creates clients and finds them by their key."""
+
+    store: Store
+    entropy: Entropy
+
+    async def create(self, name: str, *, mode: Mode, scopes: Collection[str] = DEFAULT_SCOPES) -> tuple[Client, str]:
+        """A new client and its API key, which is shown this once.
+
+        Raises:
+            Invalid: `client_name_invalid`, `scope_unknown`.
+        """
+        if not fullmatch(r"[\w .-]{1,64}", name):
+            raise Invalid("client_name_invalid", "a client's name has 1 to 64 letters, digits, spaces, '.', '-' or '_'")
+        unknown = sorted(set(scopes) - set(SCOPES))
+        if unknown:
+            raise Invalid("scope_unknown", f"no scope is named {', '.join(unknown)}; choose from {', '.join(SCOPES)}")
+        secret = f"hk_{mode}_{new_secret(self.entropy)}"
+        now = await self.store.now()
+        client = Client(
+            id=f"cli_{new_part(self.entropy)}", name=name, mode=mode, scopes=tuple(sorted(scopes)), created_at=now
+        )
+        await self.store.put_record(_KIND, hash_secret(secret), msgspec.json.encode(client))
+        return client, secret
+
+    async def authenticate(self, secret: str) -> Client:
+        """The client of an API key. Found by hash: no comparison whose time could tell anything.
+
+        Raises:
+            Refused: `api_key_invalid`.
+        """
+        found = await self.store.get_record(_KIND, hash_secret(secret))
+        client = msgspec.json.decode(found, type=Client) if found is not None else None
+        if client is None or client.revoked:
+            raise Refused(
+                "api_key_invalid", "this API key is not known or was revoked; make one by `heyan keys create`"
+            )
+        return client
+
+    async def list(self) -> tuple[Client, ...]:
+        """All clients, oldest first."""
+        found = await self.store.records(_KIND)
+        clients = [msgspec.json.decode(content, type=Client) for content in found.values()]
+        return tuple(sorted(clients, key=lambda client: client.created_at))
+
+    async def revoke(self, client_id: str) -> Client:
+        """Make a client's key useless. Raises NotFound `key_unknown`."""
+        for name, content in (await self.store.records(_KIND)).items():
+            client = msgspec.json.decode(content, type=Client)
+            if client.id == client_id:
+                revoked = replace(client, revoked=True)
+                await self.store.put_record(_KIND, name, msgspec.json.encode(revoked))
+                return revoked
+        raise NotFound("key_unknown", f"no client has the id {client_id!r}; `heyan keys list` shows them")

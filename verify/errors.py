@@ -1,0 +1,87 @@
+"""What `verify` refuses, and why. Each error has a stable short `code`; its message says how to mend it.
+
+VerifyError
+├── NotFound            there is no such thing, or not for this caller
+├── Invalid             what was sent cannot be used as it is
+├── Refused             understood, and not allowed
+├── Conflict            it does not fit the present state
+├── Gone                it was good once
+├── Limited             too often: `retry_after` seconds
+└── Unavailable         nothing was issued, and it is safe to repeat: after `retry_after` seconds
+    ├── StoreUnavailable
+    └── StoreBusy
+"""
+
+# ruff: noqa: N818  (the families are named for what happened, as in the drawing above)
+
+
+class VerifyError(Exception):
+    """Root of the tree."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotFound(VerifyError):
+    """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`."""
+
+
+class Invalid(VerifyError):
+    """`action_unknown`, `roster_invalid`, `rule_invalid`, `deadline_invalid`, `reference_provenance_insufficient`,
+    `client_name_invalid`, `scope_unknown`, `consent_mismatch`, `reference_unusable`, `token_invalid`."""
+
+
+class Refused(VerifyError):
+    """`api_key_invalid`, `grant_invalid`, `session_secret_invalid`, `consent_required`, `token_wrong_audience`,
+    `rule_not_met`, `restated_field_mismatch` (then `fields` names what did not match)."""
+
+    def __init__(self, code: str, message: str, *, fields: tuple[str, ...] = ()) -> None:
+        super().__init__(code, message)
+        self.fields = fields
+
+
+class Conflict(VerifyError):
+    """`case_not_open`, `already_verified`, `not_verified`, `invite_used`, `session_already_claimed`,
+    `session_not_claimed`, `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was).
+    """
+
+    def __init__(self, code: str, message: str, *, receipt_id: str | None = None) -> None:
+        super().__init__(code, message)
+        self.receipt_id = receipt_id
+
+
+class Gone(VerifyError):
+    """`invite_expired`, `invite_revoked`, `reference_gone`, `attempts_exhausted`, `session_expired`,
+    `verification_expired`, `verification_revoked`, `token_expired`, `token_cancelled`."""
+
+
+class Limited(VerifyError):
+    """Asked too often; repeat after `retry_after` seconds."""
+
+    def __init__(self, code: str, message: str, *, retry_after: float) -> None:
+        super().__init__(code, message)
+        self.retry_after = retry_after
+
+
+class Unavailable(VerifyError):
+    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged` needs the operator first."""
+
+    def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
+        super().__init__(code, message)
+        self.retry_after = retry_after
+
+
+class StoreUnavailable(Unavailable):
+    """`store_unavailable`: no answer, or none that was confirmed on disk. Safe to repeat."""
+
+    def __init__(self, detail: str = "it does not answer", *, retry_after: float = 2.0) -> None:
+        message = f"the store is not available ({detail}); nothing was issued, repeat the request"
+        super().__init__("store_unavailable", message, retry_after=retry_after)
+
+
+class StoreBusy(Unavailable):
+    """`store_busy`: others kept changing the same case."""
+
+    def __init__(self) -> None:
+        super().__init__("store_busy", "the case is being changed by many at once; repeat the request", retry_after=1.0)

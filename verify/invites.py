@@ -1,0 +1,340 @@
+"""Invites: the single-use link that brings a subject to the camera, by way of consent and intent."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from models.embedding import Embedding
+from models.errors import FaceError, ImageError
+from verify.audit import Event
+from verify.casefile import (
+    Case,
+    CaseFile,
+    Consent,
+    Invite,
+    InviteState,
+    Language,
+    ReferenceState,
+    Subject,
+)
+from verify.cases import blob_name, check_open, check_owner, find_subject, known_case, reference_binding
+from verify.clients import Client
+from verify.errors import Conflict, Gone, Invalid, NotFound, Refused
+from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
+from verify.standing import is_verified
+from verify.statements import CONSENT, Statement, intent_sha256, intent_statement
+from verify.store import Change, Store
+from verify.vault import Vault
+
+T = TypeVar("T")
+
+INVITE_SECONDS = 86400.0
+ATTEMPTS = 3
+GRANT_SECONDS = 3600.0
+
+EmbedReference = Callable[[bytes], Awaitable[Embedding]]
+"""Turns a photo's bytes into a template; raises ImageError or FaceError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedInvite:
+    """A new invite. `code` is shown this once."""
+
+    code: str
+    expires_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InviteView:
+    """What the person may see before deciding: who asks, for what, for whom."""
+
+    state: InviteState
+    requester: str
+    action: str
+    role: str
+    name_masked: str
+    consent: Statement
+    consent_sha256: dict[str, str]
+    intent: Statement
+    intent_sha256: str
+    expires_at: datetime
+    attempts_left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentGiven:
+    """The person's answer. The hashes restate the texts that were shown; `agreed` false declines."""
+
+    agreed: bool
+    consent_version: str
+    consent_sha256: str
+    intent_sha256: str
+    language: Language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureGrant:
+    """The right to open sessions. `secret` is shown this once."""
+
+    secret: str
+    attempts_left: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invites:
+    """Issues invites and leads each through its states."""
+
+    store: Store
+    vault: Vault
+    entropy: Entropy
+    embed_reference: EmbedReference
+
+    async def issue(self, client: Client, case_id: str, subject_id: str) -> IssuedInvite:
+        """A new link for a subject; an earlier one is revoked.
+
+        Raises:
+            NotFound: `case_unknown`, `subject_unknown`. Conflict: `case_not_open`, `already_verified`.
+            Gone: `reference_gone` if the subject's photo was unusable or erased.
+        """
+        part, secret = new_part(self.entropy), new_secret(self.entropy)
+        epoch = await self.store.epoch()
+
+        def transition(file: CaseFile, now: float) -> Change[IssuedInvite]:
+            check_owner(file, client)
+            check_open(file.case, now)
+            subject = find_subject(file, subject_id)
+            _check_can_verify(file, subject, now=now, epoch=epoch)
+            earlier = [replace(other, state=InviteState.REVOKED) for other in _usable(file, subject_id)]
+            expires_at = min(now + INVITE_SECONDS, file.case.deadline)
+            invite = Invite(
+                id=part,
+                subject_id=subject_id,
+                secret_hash=hash_secret(secret),
+                issued_at=now,
+                expires_at=expires_at,
+                state=InviteState.ISSUED,
+                attempts_left=ATTEMPTS,
+            )
+            event = Event(
+                name="invite.issued", actor=f"client:{client.id}", details={"subject": subject_id, "invite": part}
+            )
+            code = link_code(file.case.id, part, secret)
+            issued = IssuedInvite(code=code, expires_at=_time(expires_at), attempts=ATTEMPTS)
+            return Change(after=file.with_(*earlier, invite), event=event, value=issued)
+
+        return await self.store.transact(known_case(case_id), transition)
+
+    async def inspect(self, code: str) -> InviteView:
+        """What the link is for; burns nothing, may be asked any number of times.
+
+        Raises:
+            NotFound: `invite_unknown`. Gone: `invite_expired`, `invite_revoked`. Conflict: `case_not_open`.
+        """
+        case_id, part, secret = _parsed(code)
+        file, now = await self._load(case_id)
+        invite, subject = _live_invite(file, part, secret, now)
+        return _view(file.case, subject, invite)
+
+    async def consent(self, code: str, given: ConsentGiven) -> InviteView:
+        """Record consent and intent; the encrypted photo becomes a template. Declining erases the photo.
+
+        Raises:
+            As `inspect`; Conflict: `invite_used`. Invalid: `consent_mismatch` if other texts were agreed to than those
+            in force, `reference_unusable` if the photo shows no usable face.
+        """
+        case_id, part, secret = _parsed(code)
+        file, now = await self._load(case_id)
+        invite, subject = _live_invite(file, part, secret, now)
+        if invite.state is not InviteState.ISSUED:
+            raise Conflict("invite_used", "consent was recorded for this link already")
+        if not given.agreed:
+            return await self._decline(case_id, part, secret)
+        _check_texts(file.case, subject, given)
+        template, unusable = await self._template(file.case, subject)
+        view = await self._record((case_id, part, secret), given, template=template, unusable=unusable)
+        if unusable is not None:
+            message = f"the ID photo cannot be used ({unusable}): the registration service must send another one"
+            raise Invalid("reference_unusable", message)
+        return view
+
+    async def exchange(self, code: str) -> CaptureGrant:
+        """Burn the link for the right to open sessions.
+
+        Raises:
+            As `inspect`; Refused: `consent_required`. Conflict: `invite_used`.
+        """
+        case_id, part, secret = _parsed(code)
+        grant_secret = new_secret(self.entropy)
+
+        def transition(file: CaseFile, now: float) -> Change[CaptureGrant]:
+            invite, subject = _live_invite(file, part, secret, now)
+            if invite.state is InviteState.ISSUED:
+                raise Refused("consent_required", "consent and intent must be confirmed before the camera opens")
+            if invite.state is not InviteState.CONSENTED:
+                raise Conflict("invite_used", "this link was used already: ask for a new one")
+            until = min(now + GRANT_SECONDS, file.case.deadline)
+            used = replace(
+                invite, state=InviteState.EXCHANGED, grant_hash=hash_secret(grant_secret), grant_expires_at=until
+            )
+            grant = CaptureGrant(
+                secret=link_code(case_id, part, grant_secret), attempts_left=used.attempts_left, expires_at=_time(until)
+            )
+            event = Event(name="invite.exchanged", actor=f"subject:{subject.id}", details={"invite": part})
+            return Change(after=file.with_(used), event=event, value=grant)
+
+        return await self._transact(case_id, transition)
+
+    async def _decline(self, case_id: str, part: str, secret: str) -> InviteView:
+        def transition(file: CaseFile, now: float) -> Change[InviteView]:
+            invite, subject = _live_invite(file, part, secret, now)
+            declined = replace(invite, state=InviteState.DECLINED)
+            erased = replace(subject, reference_state=ReferenceState.ERASED)
+            event = Event(name="consent.declined", actor=f"subject:{subject.id}", details={"invite": part})
+            view = _view(file.case, subject, declined)
+            return Change(after=file.with_(declined, erased), event=event, value=view, blobs={blob_name(subject): None})
+
+        return await self._transact(case_id, transition)
+
+    async def _template(self, case: Case, subject: Subject) -> tuple[Embedding | None, str | None]:
+        """The template of a subject's portrait (None if there is one already), or why there cannot be one."""
+        if subject.reference_state is not ReferenceState.PORTRAIT:
+            return None, subject.reference_reason
+        sealed = await self.store.blob(case.id, blob_name(subject))
+        if sealed is None:
+            raise Gone("reference_gone", "the ID photo was erased: the registration service must send another one")
+        photo = self.vault.open(
+            sealed,
+            case_id=case.id,
+            wrapped_key=case.wrapped_key,
+            bound_to=reference_binding(subject, "portrait"),
+        )
+        try:
+            return await self.embed_reference(photo), None
+        except (ImageError, FaceError) as error:
+            return None, error.code
+
+    async def _record(
+        self, link: tuple[str, str, str], given: ConsentGiven, *, template: Embedding | None, unusable: str | None
+    ) -> InviteView:
+        case_id, part, secret = link
+
+        def transition(file: CaseFile, now: float) -> Change[InviteView]:
+            invite, subject = _live_invite(file, part, secret, now)
+            if invite.state is not InviteState.ISSUED:
+                raise Conflict("invite_used", "consent was recorded for this link already")
+            consented = replace(invite, state=InviteState.CONSENTED, consent=_record_of(given, now))
+            referenced, blobs = self._referenced(file.case, subject, template, unusable)
+            details = {"invite": part, "consent": given.consent_sha256, "intent": given.intent_sha256}
+            event = Event(name="consent.given", actor=f"subject:{subject.id}", details=details)
+            view = _view(file.case, referenced, consented)
+            return Change(after=file.with_(consented, referenced), event=event, value=view, blobs=blobs)
+
+        return await self._transact(case_id, transition)
+
+    def _referenced(
+        self, case: Case, subject: Subject, template: Embedding | None, unusable: str | None
+    ) -> tuple[Subject, dict[str, bytes | None]]:
+        """The subject with its template in place of the portrait, or with the portrait erased as unusable."""
+        if unusable is not None:
+            spoilt = replace(subject, reference_state=ReferenceState.UNUSABLE, reference_reason=unusable)
+            return spoilt, {blob_name(subject): None}
+        if template is None:
+            return subject, {}
+        sealed = self.vault.seal(
+            template.to_bytes(),
+            case_id=case.id,
+            wrapped_key=case.wrapped_key,
+            bound_to=reference_binding(subject, template.contract),
+        )
+        ready = replace(subject, reference_state=ReferenceState.TEMPLATE, reference_contract=template.contract)
+        return ready, {blob_name(subject): sealed}
+
+    async def _load(self, case_id: str) -> tuple[CaseFile, float]:
+        """A link of a case that does not exist is an unknown link."""
+        try:
+            return await self.store.load(case_id)
+        except NotFound:
+            raise _unknown() from None
+
+    async def _transact(self, case_id: str, transition: Callable[[CaseFile, float], Change[T]]) -> T:
+        try:
+            return await self.store.transact(case_id, transition)
+        except NotFound:
+            raise _unknown() from None
+
+
+def _parsed(code: str) -> tuple[str, str, str]:
+    parsed = parse_code(code)
+    if parsed is None:
+        raise _unknown()
+    return parsed
+
+
+def _unknown() -> NotFound:
+    return NotFound("invite_unknown", "this link is not known: check that it is complete, or ask for a new one")
+
+
+def _live_invite(file: CaseFile, part: str, secret: str, now: float) -> tuple[Invite, Subject]:
+    """The invite of a link and its subject, if the link can still lead anywhere."""
+    invite = file.invites.get(part)
+    if not secret_matches(secret, invite.secret_hash if invite else None) or invite is None:
+        raise _unknown()
+    if invite.state in {InviteState.REVOKED, InviteState.DECLINED}:
+        raise Gone("invite_revoked", f"this link was {invite.state.value}: ask for a new one")
+    if now >= invite.expires_at:
+        raise Gone("invite_expired", "this link has expired: ask for a new one")
+    check_open(file.case, now)
+    return invite, file.subjects[invite.subject_id]
+
+
+def _usable(file: CaseFile, subject_id: str) -> list[Invite]:
+    ended = {InviteState.REVOKED, InviteState.DECLINED}
+    return [invite for invite in file.invites.values() if invite.subject_id == subject_id and invite.state not in ended]
+
+
+def _check_can_verify(file: CaseFile, subject: Subject, *, now: float, epoch: int) -> None:
+    if is_verified(file, subject.id, now=now, epoch=epoch):
+        raise Conflict("already_verified", "this subject has verified for the case already")
+    if subject.reference_state in {ReferenceState.UNUSABLE, ReferenceState.ERASED}:
+        raise Gone(
+            "reference_gone", f"the subject's ID photo is {subject.reference_state.value}: open a new case with one"
+        )
+
+
+def _check_texts(case: Case, subject: Subject, given: ConsentGiven) -> None:
+    expected = (CONSENT.version, CONSENT.sha256(given.language), intent_sha256(case, subject))
+    if (given.consent_version, given.consent_sha256, given.intent_sha256) != expected:
+        raise Invalid("consent_mismatch", "other texts were agreed to than those in force: load the page again")
+
+
+def _record_of(given: ConsentGiven, now: float) -> Consent:
+    return Consent(
+        version=given.consent_version,
+        sha256=given.consent_sha256,
+        intent_sha256=given.intent_sha256,
+        language=given.language,
+        at=now,
+    )
+
+
+def _view(case: Case, subject: Subject, invite: Invite) -> InviteView:
+    return InviteView(
+        state=invite.state,
+        requester=case.client_name,
+        action=case.action,
+        role=subject.role,
+        name_masked=subject.name_masked,
+        consent=CONSENT,
+        consent_sha256={"zh": CONSENT.sha256("zh"), "en": CONSENT.sha256("en")},
+        intent=intent_statement(case, subject),
+        intent_sha256=intent_sha256(case, subject),
+        expires_at=_time(invite.expires_at),
+        attempts_left=invite.attempts_left,
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,170 @@
+"""One live attempt: frames in, prompts out, evidence at the end.
+
+Synchronous and free of clocks and sockets: the caller gives the time with every call and calls from one thread at a
+time. Service, demo and benches run this same path.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+
+from liveness.assessment import assess
+from liveness.challenge import Challenge
+from liveness.motion import measure_motion
+from liveness.observation import FaceView, Observation
+from liveness.prompts import Prompt, Seen
+from liveness.relief import measure_relief
+from liveness.script import Phase, ScriptState, Step, advance, begin, final_reports, rest_opens
+from models.detection import Face
+from models.embedding import Embedding, cosine, mean_embedding
+from models.engine import Engine
+from models.image import Frame, decode_image
+from models.pose import pose_from_landmarks
+from models.quality import Quality
+from models.tracking import Tracks, follow_tracks, seed_tracks
+from verify.evidence import Evidence
+from verify.policy import Policy
+
+NAN = float("nan")
+
+PASSER_BY = 1 / 3
+"""A face of less than this share of the largest one's height is a passer-by, not a second person at the camera."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A frame that was compared with the reference: when a cue opened, and when it was answered."""
+
+    embedding: Embedding
+    quality: Quality
+
+
+@dataclass(slots=True)
+class LiveSession:
+    """The state of one running attempt; `receive` and `tick` move it on.
+
+    `reference` is the template that the person is compared with; `started_at` and every `now` are seconds on one
+    monotonic clock of the server.
+    """
+
+    engine: Engine
+    challenge: Challenge
+    reference: Embedding
+    policy: Policy
+    started_at: float
+    _script: ScriptState = field(init=False)
+    _tracks: Tracks | None = field(default=None, init=False)
+    _last_seq: int = field(default=-1, init=False)
+    _observations: list[Observation] = field(default_factory=list, init=False)
+    _compared: list[Compared] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self._script = begin(now=self.started_at)
+
+    @property
+    def finished(self) -> bool:
+        """True once the script has ended, well or not; further frames are ignored."""
+        return self._script.phase is Phase.DONE
+
+    def receive(self, *, jpeg: bytes, nonce: str, seq: int, now: float) -> tuple[Prompt, ...]:
+        """Analyse one frame.
+
+        Frames out of order and frames after the end are ignored. `nonce` is what the frame echoed, "" before the
+        first rest.
+
+        Raises:
+            models.errors.ImageError: the bytes are no picture that can be used.
+        """
+        if self.finished or seq <= self._last_seq:
+            return ()
+        self._last_seq = seq
+        frame = decode_image(jpeg)
+        faces = _near_faces(self.engine.detect(frame))
+        face = self.engine.refine(frame, faces[0]) if len(faces) == 1 else None
+        view = self._view(frame, face) if face is not None else None
+        observation = Observation(at=now, nonce=nonce, faces=len(faces), face=view)
+        self._observations.append(observation)
+        before = self._script
+        step = self._advance(observation, now)
+        if face is not None and view is not None:
+            self._compare(frame, face, before=before, step=step)
+            if rest_opens(step.state, now):
+                self._tracks = seed_tracks(frame.pixels, face.landmarks)
+        return step.prompts
+
+    def tick(self, *, now: float) -> tuple[Prompt, ...]:
+        """Let time pass without a frame: windows close by the server's clock."""
+        return self._advance(None, now).prompts
+
+    def evidence(self) -> Evidence:
+        """All that was measured; before the end: an interrupted session's."""
+        cosines = [cosine(compared.embedding, self.reference) for compared in self._compared]
+        embeddings = [compared.embedding for compared in self._compared]
+        return Evidence(
+            contract=self.reference.contract,
+            similarity=cosine(mean_embedding(embeddings), self.reference) if embeddings else NAN,
+            least_similarity=min(cosines, default=NAN),
+            compared_frames=len(cosines),
+            liveness=assess(
+                cues=final_reports(self._script, self.challenge),
+                observations=self._observations,
+                face_chain=[cosine(one, following) for one, following in pairwise(embeddings)],
+                thresholds=self.policy.liveness.signals,
+            ),
+            no_face_share=self._share(lambda faces: faces == 0),
+            several_faces_share=self._share(lambda faces: faces > 1),
+            eye_distance_px=_median([compared.quality.eye_distance_px for compared in self._compared]),
+            brightness=_median([compared.quality.brightness for compared in self._compared]),
+            sharpness=_median([compared.quality.sharpness for compared in self._compared]),
+            interrupted=not self.finished,
+        )
+
+    def _advance(self, observation: Observation | None, now: float) -> Step:
+        step = advance(
+            self._script,
+            challenge=self.challenge,
+            thresholds=self.policy.liveness.cues,
+            observation=observation,
+            now=now,
+        )
+        self._script = step.state
+        return step
+
+    def _view(self, frame: Frame, face: Face) -> FaceView:
+        """Measure the face, and its motion since the last rest if there is one."""
+        if self._tracks is not None:
+            self._tracks = follow_tracks(self._tracks, frame.pixels, face.landmarks)
+        tracks = self._tracks if self._tracks is not None and self._tracks.usable else None
+        height, width = frame.pixels.shape[:2]
+        quality = self.engine.quality(frame, face)
+        centre_x, centre_y = face.landmarks.mean(axis=0)
+        return FaceView(
+            pose=pose_from_landmarks(face.landmarks),
+            eye_distance=quality.eye_distance_px / width,
+            centre_x=float(centre_x) / width,
+            centre_y=float(centre_y) / height,
+            brightness=quality.brightness,
+            motion=None if tracks is None else measure_motion(tracks.reference, tracks.current, tracks.landmarks),
+            relief=None if tracks is None else measure_relief(tracks.reference, tracks.current, tracks.landmarks),
+        )
+
+    def _compare(self, frame: Frame, face: Face, *, before: ScriptState, step: Step) -> None:
+        """Keep the embedding of the frames that count: the first echo of a cue, and its answer."""
+        opened = before.phase is Phase.CUE and before.opened_at is None and step.state.opened_at is not None
+        answered = any(isinstance(prompt, Seen) for prompt in step.prompts)
+        if opened or answered:
+            self._compared.append(Compared(self.engine.embed(frame, face), self.engine.quality(frame, face)))
+
+    def _share(self, which: Callable[[int], bool]) -> float:
+        counted = sum(which(observation.faces) for observation in self._observations)
+        return counted / len(self._observations) if self._observations else 1.0
+
+
+def _near_faces(faces: tuple[Face, ...]) -> tuple[Face, ...]:
+    """Faces, largest first, without those of people far behind: smaller than a third of the largest."""
+    return tuple(face for face in faces if face.box[3] >= PASSER_BY * faces[0].box[3])
+
+
+def _median(values: Sequence[float]) -> float:
+    return median(values) if values else NAN

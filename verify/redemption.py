@@ -1,0 +1,231 @@
+"""Redemption: a token is worth exactly one, for exactly the fields that the redeemer restates.
+
+One transition writes the redemption and the receipt's claims, by the store's clock, and is answered when it is on disk.
+A repeated redemption is refused with 409; the client that redeemed, with identical fields, is told the receipt's id, so
+that a lost answer loses nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
+
+from verify.audit import Event
+from verify.casefile import CaseFile, CaseState, Mode, Receipt, VerificationState
+from verify.cases import check_open, known_case
+from verify.clients import Client
+from verify.errors import Conflict, Gone, NotFound, Refused
+from verify.identifiers import Entropy, new_part, part_of
+from verify.jose import SigningKey, sign
+from verify.store import Change, LateError, Store
+from verify.tokens import TokenClaims, Tokens, check_valid
+
+RECEIPT_KIND = "heyan-receipt+jwt"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restated:
+    """What the redeemer believes the token is for."""
+
+    case: str
+    subject: str
+    action: str
+    role: str
+    roster_version: int
+    document_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedReceipt:
+    """A receipt: its signed text and the claims in it."""
+
+    id: str
+    receipt: str
+    claims: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """One token with what was restated for it."""
+
+    claims: TokenClaims
+    restated: Restated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redemptions:
+    """Redeems tokens and gives receipts out."""
+
+    store: Store
+    tokens: Tokens
+    keys: Mapping[Mode, SigningKey]
+    entropy: Entropy
+
+    async def redeem(self, client: Client, token: str, restated: Restated) -> SignedReceipt:
+        """Redeem one token.
+
+        Raises:
+            Invalid: `token_invalid`. Refused: `token_wrong_audience`, `restated_field_mismatch` (burns nothing).
+            Conflict: `token_already_redeemed`, `case_not_open`. Gone: `token_expired`, `token_cancelled`,
+            `verification_expired`, `verification_revoked`. StoreUnavailable: safe to repeat.
+        """
+        presented = Presented(self.tokens.read(token, expected_client=client), restated)
+        return (await self._redeem_all(client, presented.claims.case, (presented,), whole_case=False))[0]
+
+    async def redeem_case(
+        self, client: Client, case_id: str, tokens: tuple[tuple[str, Restated], ...]
+    ) -> tuple[SignedReceipt, ...]:
+        """Redeem several people's tokens of one case, all or none, once the case's rule holds.
+
+        Raises:
+            As `redeem`; Refused: `rule_not_met`.
+        """
+        presented = tuple(
+            Presented(self.tokens.read(text, expected_client=client), restated) for text, restated in tokens
+        )
+        return await self._redeem_all(client, known_case(case_id), presented, whole_case=True)
+
+    async def receipt(self, client: Client, receipt_id: str) -> SignedReceipt:
+        """A receipt of this client. Raises NotFound `receipt_unknown`."""
+        try:
+            file, _ = await self.store.load(known_case(receipt_id))
+        except NotFound:
+            raise _receipt_unknown() from None
+        found = file.receipts.get(receipt_id)
+        if found is None or found.client != client.id or file.case.mode != client.mode:
+            raise _receipt_unknown()
+        await self.store.confirm_durable()
+        return self._signed(found, file.case.mode)
+
+    async def _redeem_all(
+        self, client: Client, case_id: str, presented: tuple[Presented, ...], *, whole_case: bool
+    ) -> tuple[SignedReceipt, ...]:
+        epoch = await self.store.epoch()
+        ids = tuple(f"rcp_{part_of(case_id)}_{new_part(self.entropy)}" for _ in presented)
+
+        def transition(file: CaseFile, now: float) -> Change[tuple[Receipt, ...]]:
+            mismatched = _mismatched(case_id, presented)
+            if mismatched:
+                return _refused(file, client, mismatched)
+            for each in presented:
+                _check_redeemable(file, client, each, now=now, epoch=epoch)
+            check_open(file.case, now)
+            if whole_case:
+                _check_rule(file, presented)
+            receipts = tuple(
+                _receipt(receipt_id, each.claims, client, now) for receipt_id, each in zip(ids, presented, strict=True)
+            )
+            after = _redeemed(file, receipts)
+            event = Event(
+                name="token.redeemed",
+                actor=f"client:{client.id}",
+                details={"receipts": ids, "tokens": tuple(each.claims.jti for each in presented)},
+            )
+            limit = float(min(each.claims.exp for each in presented))
+            return Change(after=after, event=event, value=receipts, not_after=limit)
+
+        receipts = await self._transact(case_id, transition)
+        return tuple(self._signed(receipt, client.mode) for receipt in receipts)
+
+    async def _transact(self, case_id: str, transition: Callable[[CaseFile, float], Change[T]]) -> T:
+        try:
+            return await self.store.transact(case_id, transition, durable=True)
+        except LateError:
+            raise _token_expired() from None
+
+    def _signed(self, receipt: Receipt, mode: Mode) -> SignedReceipt:
+        text = sign(receipt.claims, key=self.keys[mode], kind=RECEIPT_KIND)
+        return SignedReceipt(id=receipt.id, receipt=text, claims=receipt.claims)
+
+
+def _mismatched(case_id: str, presented: tuple[Presented, ...]) -> tuple[str, ...]:
+    """Names of the fields that were restated otherwise than the token says."""
+    names = {
+        field.name
+        for each in presented
+        for field in fields(Restated)
+        if getattr(each.restated, field.name) != getattr(each.claims, field.name) or each.claims.case != case_id
+    }
+    return tuple(sorted(names))
+
+
+def _refused(file: CaseFile, client: Client, mismatched: tuple[str, ...]) -> Change[tuple[Receipt, ...]]:
+    """A mismatch burns nothing and leaves its trace."""
+    event = Event(name="redemption.mismatch", actor=f"client:{client.id}", details={"fields": mismatched})
+    message = f"the token says otherwise about {', '.join(mismatched)}: it is for another filing, and was not used"
+    refusal = Refused("restated_field_mismatch", message, fields=mismatched)
+    return Change(after=file, event=event, value=(), refusal=refusal)
+
+
+def _check_redeemable(file: CaseFile, client: Client, presented: Presented, *, now: float, epoch: int) -> None:
+    """Raises what stands against redeeming one token; an earlier redemption is looked at before everything else."""
+    claims = presented.claims
+    verification = file.verifications.get(claims.verification)
+    if verification is None:
+        raise Gone("token_cancelled", "the verification behind this token does not exist any more")
+    if verification.state is VerificationState.REDEEMED:
+        raise _already_redeemed(file, client, claims)
+    if now >= claims.exp:
+        raise _token_expired()
+    check_valid(verification, now=now, epoch=epoch)
+    if claims.epoch != epoch or verification.token_id != claims.jti:
+        raise Gone("token_cancelled", "a newer token was minted for this verification: use that one")
+
+
+def _already_redeemed(file: CaseFile, client: Client, claims: TokenClaims) -> Conflict:
+    """The client that redeemed this very token may fetch its receipt."""
+    own = [
+        receipt.id
+        for receipt in file.receipts.values()
+        if receipt.token_id == claims.jti and receipt.client == client.id
+    ]
+    message = "this token was redeemed already; a verification is worth one redemption"
+    return Conflict("token_already_redeemed", message, receipt_id=own[0] if own else None)
+
+
+def _check_rule(file: CaseFile, presented: tuple[Presented, ...]) -> None:
+    """The people presented must satisfy the case's rule, nobody twice."""
+    people = {each.claims.subject for each in presented}
+    needed = _needed(file)
+    if len(people) != len(presented) or len(people) < needed:
+        message = f"the case's rule needs the tokens of {needed} different people; {len(people)} were presented"
+        raise Refused("rule_not_met", message)
+
+
+def _redeemed(file: CaseFile, receipts: tuple[Receipt, ...]) -> CaseFile:
+    """The file after the redemptions; the case is completed once as many people are redeemed as its rule needs."""
+    used = [
+        replace(file.verifications[receipt.verification_id], state=VerificationState.REDEEMED) for receipt in receipts
+    ]
+    after = file.with_(*used, *receipts)
+    people = {each.subject_id for each in after.verifications.values() if each.state is VerificationState.REDEEMED}
+    return after.with_(replace(file.case, state=CaseState.COMPLETED)) if len(people) >= _needed(file) else after
+
+
+def _needed(file: CaseFile) -> int:
+    """How many people the case's rule needs."""
+    rule = file.case.rule
+    return rule.k if rule.kind == "k_of_n" and rule.k is not None else len(file.subjects)
+
+
+def _receipt(receipt_id: str, claims: TokenClaims, client: Client, now: float) -> Receipt:
+    """What the archive keeps: the token's fields without its times, and when it was redeemed."""
+    kept = {field.name: getattr(claims, field.name) for field in fields(claims) if field.name not in {"iat", "exp"}}
+    content = {**kept, "jti": receipt_id, "token": claims.jti, "iat": int(now)}
+    return Receipt(
+        id=receipt_id,
+        verification_id=claims.verification,
+        token_id=claims.jti,
+        client=client.id,
+        redeemed_at=now,
+        claims=content,
+    )
+
+
+def _token_expired() -> Gone:
+    return Gone("token_expired", "the token has expired: mint a new one")
+
+
+def _receipt_unknown() -> NotFound:
+    return NotFound("receipt_unknown", "there is no such receipt, or it belongs to another client")

@@ -1,0 +1,334 @@
+"""Sessions: one live attempt each. Claiming burns the challenge before any model runs; finishing decides."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from random import Random
+from typing import TypeVar
+
+import msgspec
+
+from liveness.challenge import Challenge, draw_challenge
+from models.embedding import Embedding
+from verify.audit import Event
+from verify.casefile import (
+    CaseFile,
+    Invite,
+    InviteState,
+    ReferenceState,
+    Session,
+    SessionState,
+    Subject,
+    Verification,
+    VerificationState,
+)
+from verify.cases import blob_name, check_open, known_case, reference_binding
+from verify.decision import Accepted, decide, public_outcome
+from verify.errors import Conflict, Gone, NotFound, Refused
+from verify.evidence import Evidence
+from verify.identifiers import Entropy, hash_secret, new_part, new_secret, parse_code, part_of, secret_matches
+from verify.policy import Policy
+from verify.standing import is_verified
+from verify.store import Change, LateError, Store
+from verify.vault import Vault
+
+T = TypeVar("T")
+
+CLAIM_SECONDS = 180.0
+SESSION_SECONDS = 600.0
+VERIFICATION_SECONDS = 20 * 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedSession:
+    """A session to be claimed. `secret` is shown this once."""
+
+    session_id: str
+    secret: str
+    expires_at: datetime
+    """Until when it must be claimed."""
+    attempts_left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A session that runs now: its challenge, and the template that the person is compared with."""
+
+    session_id: str
+    case_id: str
+    subject_id: str
+    challenge: Challenge
+    reference: Embedding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionResult:
+    """How a session stands: what may leave the system."""
+
+    state: str
+    outcome: str | None
+    reason: str | None
+    attempts_left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedSession:
+    """How a session ended: what may leave the system."""
+
+    outcome: str
+    reason: str | None
+    attempts_left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Opens, claims and finishes sessions. `rng` draws challenges: `random.SystemRandom()` in service."""
+
+    store: Store
+    vault: Vault
+    entropy: Entropy
+    rng: Random
+    policy: Policy
+
+    async def open(self, grant: str) -> OpenedSession:
+        """Open a session; this takes one of the link's attempts.
+
+        Raises:
+            Refused: `grant_invalid`. Gone: `attempts_exhausted`. Conflict: `case_not_open`, `already_verified`.
+        """
+        parsed = parse_code(grant)
+        if parsed is None:
+            raise _grant_invalid()
+        case_id, invite_id, secret = parsed
+        session_id, session_secret = f"ses_{part_of(case_id)}_{new_part(self.entropy)}", new_secret(self.entropy)
+        epoch = await self.store.epoch()
+
+        def transition(file: CaseFile, now: float) -> Change[OpenedSession]:
+            invite = _granted_invite(file, invite_id, secret, now=now, epoch=epoch)
+            session = Session(
+                id=session_id,
+                invite_id=invite_id,
+                subject_id=invite.subject_id,
+                secret_hash=hash_secret(session_secret),
+                state=SessionState.OPEN,
+                opened_at=now,
+                claim_until=now + CLAIM_SECONDS,
+                expires_at=now + SESSION_SECONDS,
+            )
+            used = replace(invite, attempts_left=invite.attempts_left - 1)
+            opened = OpenedSession(
+                session_id=session_id,
+                secret=session_secret,
+                expires_at=datetime.fromtimestamp(session.claim_until, UTC),
+                attempts_left=used.attempts_left,
+            )
+            event = Event(name="session.opened", actor=f"subject:{invite.subject_id}", details={"session": session_id})
+            return Change(after=file.with_(used, session), event=event, value=opened)
+
+        try:
+            return await self.store.transact(case_id, transition)
+        except NotFound:
+            raise _grant_invalid() from None
+
+    async def claim(self, session_id: str, secret: str) -> Claim:
+        """Draw the challenge and burn it: a session runs once.
+
+        Raises:
+            NotFound: `session_unknown`. Refused: `session_secret_invalid`. Conflict: `session_already_claimed`,
+            `case_not_open`. Gone: `session_expired`, `reference_gone`.
+        """
+        challenge = draw_challenge(self.rng)
+
+        def transition(file: CaseFile, now: float) -> Change[tuple[CaseFile, Subject]]:
+            session = _known_session(file, session_id, secret)
+            _check_claimable(session, now)
+            check_open(file.case, now)
+            claimed = replace(
+                session,
+                state=SessionState.CLAIMED,
+                challenge_id=challenge.id,
+                cues=tuple(cue.value for cue in challenge.cues),
+            )
+            subject = file.subjects[session.subject_id]
+            details = {"session": session_id, "challenge": challenge.id}
+            event = Event(name="session.claimed", actor=f"subject:{subject.id}", details=details)
+            after = file.with_(claimed)
+            return Change(after=after, event=event, value=(after, subject), not_after=session.claim_until)
+
+        file, subject = await self._transact(session_id, transition)
+        reference = await self._reference(file, subject)
+        return Claim(
+            session_id=session_id,
+            case_id=file.case.id,
+            subject_id=subject.id,
+            challenge=challenge,
+            reference=reference,
+        )
+
+    async def finish(self, claim: Claim, evidence: Evidence) -> FinishedSession:
+        """Decide on the evidence and record the outcome; an accepted one becomes a verification in the same step.
+
+        Raises:
+            Conflict: `session_not_claimed`, `case_not_open`, `already_verified`. Gone: `session_expired`.
+            StoreUnavailable: nothing was accepted.
+        """
+        decision = decide(evidence, self.policy)
+        outcome, reason = public_outcome(decision)
+        verification_id = f"ver_{new_part(self.entropy)}"
+        epoch = await self.store.epoch()
+
+        def transition(file: CaseFile, now: float) -> Change[FinishedSession]:
+            session = file.sessions[claim.session_id]
+            _check_finishable(session, claim, now)
+            check_open(file.case, now)
+            if is_verified(file, session.subject_id, now=now, epoch=epoch):
+                raise Conflict("already_verified", "this person has verified for the case already")
+            finished = replace(session, state=SessionState.FINISHED, outcome=outcome, reason=reason)
+            after = file.with_(finished)
+            if isinstance(decision, Accepted):
+                after = after.with_(self._verification(file, session, verification_id, now, epoch))
+            details = {"session": session.id, "outcome": outcome, "policy": self.policy.version}
+            return Change(
+                after=after,
+                event=Event(name="session.finished", actor="service", details=details),
+                value=FinishedSession(
+                    outcome=outcome, reason=reason, attempts_left=after.invites[session.invite_id].attempts_left
+                ),
+                blobs={f"evidence:{session.id}": self._sealed_evidence(file, session, evidence)},
+                not_after=session.expires_at,
+            )
+
+        return await self._transact(claim.session_id, transition, durable=True)
+
+    async def get(self, session_id: str, secret: str) -> SessionResult:
+        """How a session stands. Raises NotFound `session_unknown`, Refused `session_secret_invalid`."""
+        try:
+            file, now = await self.store.load(known_case(session_id))
+        except NotFound:
+            raise _session_unknown() from None
+        session = _known_session(file, session_id, secret)
+        result = _result(file, session)
+        return replace(result, state="expired") if _is_over(session, now) else result
+
+    async def _transact(
+        self, session_id: str, transition: Callable[[CaseFile, float], Change[T]], *, durable: bool = False
+    ) -> T:
+        """A transition whose time limit is the session's, and whose case is told apart by the session's id."""
+        try:
+            return await self.store.transact(known_case(session_id), transition, durable=durable)
+        except NotFound:
+            raise _session_unknown() from None
+        except LateError:
+            raise _expired() from None
+
+    async def _reference(self, file: CaseFile, subject: Subject) -> Embedding:
+        """The subject's template, decrypted."""
+        contract = subject.reference_contract
+        sealed = await self.store.blob(file.case.id, blob_name(subject))
+        if subject.reference_state is not ReferenceState.TEMPLATE or contract is None or sealed is None:
+            raise Gone("reference_gone", "there is no template to compare with: the client must send another ID photo")
+        content = self.vault.open(
+            sealed,
+            case_id=file.case.id,
+            wrapped_key=file.case.wrapped_key,
+            bound_to=reference_binding(subject, contract),
+        )
+        return Embedding.from_bytes(content, contract=contract)
+
+    def _verification(
+        self, file: CaseFile, session: Session, verification_id: str, now: float, epoch: int
+    ) -> Verification:
+        subject, case = file.subjects[session.subject_id], file.case
+        consent = file.invites[session.invite_id].consent
+        if consent is None:
+            raise Refused("consent_required", "consent and intent must be confirmed before the camera opens")
+        return Verification(
+            id=verification_id,
+            subject_id=subject.id,
+            role=subject.role,
+            action=case.action,
+            roster_version=case.roster_version,
+            document_sha256=case.document_sha256,
+            intent_sha256=consent.intent_sha256,
+            provenance=subject.provenance,
+            method="remote",
+            capture="unattested",
+            policy=self.policy.version,
+            session_id=session.id,
+            verified_at=now,
+            valid_until=now + VERIFICATION_SECONDS,
+            epoch=epoch,
+            state=VerificationState.ACTIVE,
+        )
+
+    def _sealed_evidence(self, file: CaseFile, session: Session, evidence: Evidence) -> bytes:
+        """Scores never leave but sealed."""
+        return self.vault.seal(
+            msgspec.json.encode(evidence),
+            case_id=file.case.id,
+            wrapped_key=file.case.wrapped_key,
+            bound_to=(session.subject_id, "evidence", session.id),
+        )
+
+
+def _granted_invite(file: CaseFile, invite_id: str, secret: str, *, now: float, epoch: int) -> Invite:
+    invite = file.invites.get(invite_id)
+    if not secret_matches(secret, invite.grant_hash if invite else None) or invite is None:
+        raise _grant_invalid()
+    if invite.state is not InviteState.EXCHANGED or invite.grant_expires_at is None or now >= invite.grant_expires_at:
+        raise _grant_invalid()
+    check_open(file.case, now)
+    if is_verified(file, invite.subject_id, now=now, epoch=epoch):
+        raise Conflict("already_verified", "this person has verified for the case already")
+    if invite.attempts_left < 1:
+        raise Gone("attempts_exhausted", "all attempts of this link were used: ask for a new link, or use the window")
+    return invite
+
+
+def _known_session(file: CaseFile, session_id: str, secret: str) -> Session:
+    session = file.sessions.get(session_id)
+    if session is None:
+        raise _session_unknown()
+    if not secret_matches(secret, session.secret_hash):
+        raise Refused("session_secret_invalid", "the session secret is wrong")
+    return session
+
+
+def _check_claimable(session: Session, now: float) -> None:
+    if session.state is not SessionState.OPEN:
+        raise Conflict("session_already_claimed", "a session runs once: open a new one")
+    if now >= session.claim_until:
+        raise _expired()
+
+
+def _check_finishable(session: Session, claim: Claim, now: float) -> None:
+    if session.state is not SessionState.CLAIMED or session.challenge_id != claim.challenge.id:
+        raise Conflict("session_not_claimed", "the session does not run, or ran with another challenge")
+    if now >= session.expires_at:
+        raise _expired()
+
+
+def _is_over(session: Session, now: float) -> bool:
+    limit = session.claim_until if session.state is SessionState.OPEN else session.expires_at
+    return session.state is not SessionState.FINISHED and now >= limit
+
+
+def _result(file: CaseFile, session: Session) -> SessionResult:
+    return SessionResult(
+        state=session.state.value,
+        outcome=session.outcome,
+        reason=session.reason,
+        attempts_left=file.invites[session.invite_id].attempts_left,
+    )
+
+
+def _session_unknown() -> NotFound:
+    return NotFound("session_unknown", "there is no such session: open one with the capture grant")
+
+
+def _grant_invalid() -> Refused:
+    return Refused("grant_invalid", "the capture grant is not valid or has expired: ask for a new link")
+
+
+def _expired() -> Gone:
+    return Gone("session_expired", "the session's time is over: open a new one")
