@@ -2,7 +2,7 @@
 
 import typer
 
-from benchmarks.commands import demo
+from benchmarks.commands import demo, pairs, pipeline
 
 app = typer.Typer(
     name="heyan-bench",
@@ -12,6 +12,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(demo.demo)
+app.command()(pairs.pairs)
+app.command()(pipeline.pipeline)
 
 
 @app.callback()

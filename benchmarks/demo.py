@@ -19,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from websockets.asyncio.client import connect
 
-from benchmarks.phone.casting import holding, living
+from benchmarks.phone.casting import flat_sheet, living
 from benchmarks.phone.online import PROTOCOL, Attempt, Ended, Phone
 from benchmarks.phone.person import Actor
 from benchmarks.photos import PersonPhotos
@@ -119,7 +119,7 @@ async def _attacks(stage: Stage, cast: Cast) -> tuple[Line, ...]:
     filing = await stage.desk.open(_registrant(cast.first, 3), _registrant(cast.second, 4))
     first, second = filing.subjects
     impostor = living(cast.impostor, engine=stage.engine, rng=stage.rng)
-    photo = holding(cast.second.photos[0], engine=stage.engine, rng=stage.rng)
+    photo = flat_sheet(cast.second.photos[0], engine=stage.engine, rng=stage.rng)
     other, flat = await asyncio.gather(_verify(stage, filing, first, impostor), _verify(stage, filing, second, photo))
     standings = {subject["state"] for subject in (await stage.desk.state(filing))["subjects"]}
     return (

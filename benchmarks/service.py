@@ -50,7 +50,8 @@ def running_service(data_dir: Path, **settings: str) -> Iterator[Service]:
         ServiceError: it ended or said nothing for a minute.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    (data_dir / "models").symlink_to(default_data_dir().absolute() / "models")
+    if not (data_dir / "models").exists():
+        (data_dir / "models").symlink_to(default_data_dir().absolute() / "models")
     with (data_dir / "service.log").open("wb") as log:
         process = subprocess.Popen(
             [Path(sys.executable).with_name("heyan"), "serve", "--port", "0"],

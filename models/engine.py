@@ -18,7 +18,8 @@ LEAST_EYE_DISTANCE = 24.0
 """Pixels between the eyes below which a photo is refused. ICAO 9303 asks for 90 on ID photos; SFace's own input has 35,
 so that a face of fewer than two thirds of that is mostly invented by enlargement."""
 BYSTANDER = 0.5
-"""On a photo, another face of at least this share of the largest one's height makes it unclear who is meant."""
+"""Another face of at least this share of the largest one's height makes it unclear who is meant; a smaller one is
+behind: somebody who passes by, a picture on the wall."""
 
 
 @dataclass(frozen=True, slots=True)

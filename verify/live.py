@@ -18,7 +18,7 @@ from liveness.relief import measure_relief
 from liveness.script import Phase, ScriptState, Step, advance, begin, final_reports, rest_opens
 from models.detection import Face
 from models.embedding import Embedding, cosine, mean_embedding
-from models.engine import Engine
+from models.engine import BYSTANDER, Engine
 from models.image import Frame, decode_image
 from models.pose import pose_from_landmarks
 from models.quality import Quality
@@ -27,9 +27,6 @@ from verify.evidence import Evidence
 from verify.policy import Policy
 
 NAN = float("nan")
-
-PASSER_BY = 1 / 3
-"""A face of less than this share of the largest one's height is a passer-by, not a second person at the camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +159,8 @@ class LiveSession:
 
 
 def _near_faces(faces: tuple[Face, ...]) -> tuple[Face, ...]:
-    """Faces, largest first, without those of people far behind: smaller than a third of the largest."""
-    return tuple(face for face in faces if face.box[3] >= PASSER_BY * faces[0].box[3])
+    """Faces, largest first, without those of people far behind: smaller than `BYSTANDER` allows."""
+    return tuple(face for face in faces if face.box[3] >= BYSTANDER * faces[0].box[3])
 
 
 def _median(values: Sequence[float]) -> float:

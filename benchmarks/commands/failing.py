@@ -7,6 +7,7 @@ import httpx
 import typer
 from rich.console import Console
 
+from benchmarks.pairs_file import PairsError
 from benchmarks.photos import PhotosError
 from benchmarks.service import ServiceError
 from models.errors import ModelsError
@@ -14,7 +15,7 @@ from verify.policy import PolicyError
 
 BAD_INPUT = 2
 
-KNOWN = (ModelsError, PhotosError, PolicyError, ServiceError)
+KNOWN = (ModelsError, PairsError, PhotosError, PolicyError, ServiceError)
 """Errors with a stable code and a message for people."""
 
 

@@ -15,6 +15,9 @@ class Network:
     stall_seconds: float = 2.0
 
 
+GOOD = Network()
+"""At home."""
+
 SLOW = Network(round_trip=0.6, jitter=0.3, stall_at=6.0)
 """A bad mobile network."""
 

@@ -57,39 +57,47 @@ class Offline:
     _order: "count[int]" = field(default_factory=count, init=False)
     _nonce: str = field(default="", init=False)
     _seq: int = field(default=0, init=False)
+    _noise: np.random.Generator = field(init=False)
+    _up: Line = field(init=False)
+    _down: Line = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._noise = np.random.default_rng(self.rng.getrandbits(32))
+        self._up, self._down = Line(self.network, self.rng), Line(self.network, self.rng)
 
     def run(self) -> Evidence:
         """Play the session to its end."""
-        noise = np.random.default_rng(self.rng.getrandbits(32))
-        up, down = Line(self.network, self.rng), Line(self.network, self.rng)
         self._plan(0.0, Shoot())
         self._plan(0.0, Tick())
         at = 0.0
         while not self.session.finished and at <= LONGEST_SECONDS:
             at, _, event = heappop(self._events)
-            match event:
-                case Shoot():
-                    self._shoot(at, noise, up)
-                case Tick():
-                    self._send(self.session.tick(now=at), at, down)
-                    self._plan(at + TICK_SECONDS, event)
-                case Arrival(jpeg, nonce, seq):
-                    self._send(self.session.receive(jpeg=jpeg, nonce=nonce, seq=seq, now=at), at, down)
-                case prompt:
-                    self._show(prompt, at)
+            self._handle(at, event)
         return self.session.evidence()
+
+    def _handle(self, at: float, event: Event) -> None:
+        match event:
+            case Shoot():
+                self._shoot(at)
+            case Tick():
+                self._send(self.session.tick(now=at), at)
+                self._plan(at + TICK_SECONDS, event)
+            case Arrival(jpeg, nonce, seq):
+                self._send(self.session.receive(jpeg=jpeg, nonce=nonce, seq=seq, now=at), at)
+            case prompt:
+                self._show(prompt, at)
 
     def _plan(self, at: float, event: Event) -> None:
         heappush(self._events, (at, next(self._order), event))
 
-    def _shoot(self, at: float, noise: np.random.Generator, up: Line) -> None:
-        picture = self.camera.shoot(self.actor.scene(at), noise)
-        self._plan(up.arrival(at), Arrival(picture, self._nonce, self._seq))
+    def _shoot(self, at: float) -> None:
+        picture = self.camera.shoot(self.actor.scene(at), self._noise)
+        self._plan(self._up.arrival(at), Arrival(picture, self._nonce, self._seq))
         self._plan(at + 1 / self.frames_per_second, Shoot())
         self._seq += 1
 
-    def _send(self, prompts: tuple[Prompt, ...], at: float, down: Line) -> None:
-        arrives = down.arrival(at) if prompts else at
+    def _send(self, prompts: tuple[Prompt, ...], at: float) -> None:
+        arrives = self._down.arrival(at) if prompts else at
         for prompt in prompts:
             self._plan(arrives, prompt)
 

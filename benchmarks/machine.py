@@ -1,0 +1,33 @@
+"""What figures were measured on: they mean nothing without it."""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from models.engine import Engine
+
+PACKAGES = ("heyan", "numpy", "onnxruntime", "opencv-python-headless", "simplejpeg")
+
+
+def describe_machine(engine: Engine) -> dict[str, object]:
+    """Processor, memory, versions, provider and threads."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "engine": dict(engine.describe()),
+    }
+
+
+def _processor() -> str:
+    """The processor's name; on Linux from the kernel, elsewhere what Python knows."""
+    known = Path("/proc/cpuinfo")
+    lines = known.read_text("utf-8").splitlines() if known.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,135 @@
+"""What the pipeline costs beside the networks in it: each piece of work whole, bare, and by stages.
+
+Bare is what nobody can do without: decoding the same bytes, and running the same networks on the very inputs that the
+whole work gave them. One thread.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import simplejpeg
+
+from benchmarks.phone.replay import Replay, record_session
+from benchmarks.recorded import Run, recording, run_bare
+from benchmarks.timing import Timed, Work, interleaved, median_ratio
+from liveness.motion import measure_motion
+from liveness.relief import measure_relief
+from models.embedding import cosine
+from models.engine import Engine
+from models.image import decode_image
+from models.pose import pose_from_landmarks
+from models.tracking import follow_tracks, seed_tracks
+
+LONG_SIDE_640 = 640
+TWO_MEGAPIXELS = 2_000_000
+JPEG_QUALITY = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One piece of work: `whole`, `bare`, and its stages, all from the same rounds."""
+
+    timed: Mapping[str, Timed]
+
+    @property
+    def ratio(self) -> float:
+        """Whole ÷ bare, median over rounds."""
+        return median_ratio(self.timed["whole"], self.timed["bare"])
+
+    @property
+    def stages_ms(self) -> dict[str, float]:
+        """Medians in milliseconds, by name."""
+        return {name: round(timed.median, 4) for name, timed in self.timed.items()}
+
+
+def measure_comparison(
+    photos: tuple[bytes, bytes], *, engine: Engine, rounds: int, advance: Callable[[], object]
+) -> Measured:
+    """1:1 of two photos, from bytes to cosine."""
+    recorded = recording(engine)
+    _compare(photos, recorded.engine)
+    one = decode_image(photos[0])
+    face = engine.single_face(one)
+    embedding = engine.embed(one, face)
+    works: dict[str, Work] = {
+        "whole": lambda: _compare(photos, engine),
+        "bare": lambda: _run_bare(photos, recorded.runs),
+        "bare decode, both": lambda: _decode_bare(photos),
+        "bare networks, both": lambda: run_bare(recorded.runs),
+        "decode, one": lambda: decode_image(photos[0]),
+        "detect, one": lambda: engine.single_face(one),
+        "align and embed, one": lambda: engine.embed(one, face),
+        "cosine": lambda: cosine(embedding, embedding),
+    }
+    return Measured(interleaved(works, rounds=rounds, advance=advance))
+
+
+def measure_live_frame(photo: bytes, *, engine: Engine, rounds: int, advance: Callable[[], object]) -> Measured:
+    """One frame of a live session in the mean over a whole session, as the service does it; stages of one frame."""
+    replay = record_session(photo, engine=engine, seed=1)
+    recorded = recording(engine)
+    replay.feed(recorded.engine)
+    jpegs = [frame.jpeg for _, frame in replay.frames]
+    works: dict[str, Work] = {
+        "whole": lambda: replay.feed(engine),
+        "bare": lambda: _run_bare(jpegs, recorded.runs),
+    }
+    sessions = interleaved(works, rounds=rounds, advance=advance)
+    frames = len(replay.frames)
+    means = {name: Timed(tuple(each / frames for each in timed.milliseconds)) for name, timed in sessions.items()}
+    return Measured({**means, **_frame_stages(replay, engine, rounds=20 * rounds)})
+
+
+def scaled_photos(photos: Sequence[bytes], *, long_side: int | None = None, pixels: int | None = None) -> list[bytes]:
+    """The photos as JPEG of a given long side or number of pixels."""
+    return [_scaled(photo, long_side, pixels) for photo in photos]
+
+
+def _frame_stages(replay: Replay, engine: Engine, *, rounds: int) -> dict[str, Timed]:
+    jpegs = [frame.jpeg for _, frame in replay.frames]
+    first, later = (decode_image(jpegs[place]) for place in (0, 1))
+    face = engine.refine(later, engine.detect(later)[0])
+    start = engine.refine(first, engine.detect(first)[0])
+    tracks = seed_tracks(first.pixels, start.landmarks)
+    if tracks is None:
+        raise ValueError("the recorded session begins with a face that cannot be followed")
+    moved = follow_tracks(tracks, later.pixels, face.landmarks)
+    works: dict[str, Work] = {
+        "decode": lambda: decode_image(jpegs[1]),
+        "detect": lambda: engine.detect(later),
+        "refine": lambda: engine.refine(later, face),
+        "track": lambda: follow_tracks(tracks, later.pixels, face.landmarks),
+        "pose": lambda: pose_from_landmarks(face.landmarks),
+        "motion": lambda: measure_motion(moved.reference, moved.current, moved.landmarks),
+        "relief": lambda: measure_relief(moved.reference, moved.current, moved.landmarks),
+        "quality": lambda: engine.quality(later, face),
+        "embed (8 frames a session)": lambda: engine.embed(later, face),
+    }
+    return interleaved(works, rounds=rounds, advance=lambda: None)
+
+
+def _compare(photos: tuple[bytes, bytes], engine: Engine) -> float:
+    one, other = (engine.reference(decode_image(photo)) for photo in photos)
+    return cosine(one, other)
+
+
+def _run_bare(jpegs: Sequence[bytes], runs: list[Run]) -> None:
+    _decode_bare(jpegs)
+    run_bare(runs)
+
+
+def _decode_bare(jpegs: Sequence[bytes]) -> None:
+    for jpeg in jpegs:
+        simplejpeg.decode_jpeg(jpeg, colorspace="BGR")
+
+
+def _scaled(photo: bytes, long_side: int | None, pixels: int | None) -> bytes:
+    picture = decode_image(photo).pixels
+    height, width = picture.shape[:2]
+    scale = long_side / max(height, width) if long_side else float(np.sqrt((pixels or 1) / (height * width)))
+    size = (round(width * scale), round(height * scale))
+    resized = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    coded: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(resized), quality=JPEG_QUALITY, colorspace="BGR")
+    return coded

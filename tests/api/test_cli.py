@@ -1,0 +1,140 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from api.cli import app
+from models.prepare import default_data_dir
+
+
+@pytest.fixture
+def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data directory for keys and store, with the weights that are there already."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    (folder / "models").symlink_to(default_data_dir().absolute() / "models")
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path, portraits: dict[str, bytes]) -> dict[str, str]:
+    paths = {name: tmp_path / f"{name}.jpg" for name in portraits}
+    for name, path in paths.items():
+        path.write_bytes(portraits[name])
+    return {name: str(path) for name, path in paths.items()}
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.mark.parametrize(("other", "match", "code"), [("person_a_2", True, 0), ("impostor_1", False, 1)])
+def test_comparing_answers_for_machines(
+    own_data: Path, photos: dict[str, str], other: str, match: bool, code: int
+) -> None:
+    result = run("compare", photos["person_a_1"], photos[other], "--json")
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["match"]) == (code, match)
+    assert (report["similarity"] >= report["threshold"]) == match
+    assert report["reason"] == ("match" if match else "mismatch")
+
+
+def test_comparing_answers_for_people(own_data: Path, photos: dict[str, str]) -> None:
+    result = run("compare", photos["person_a_1"], photos["person_a_2"])
+    assert result.exit_code == 0
+    assert "the same person" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"", "image_empty"), (b"text", "image_unsupported"), (None, "file_unreadable")]
+)
+def test_comparing_names_what_is_wrong_with_a_file(
+    own_data: Path, photos: dict[str, str], tmp_path: Path, content: bytes | None, code: str
+) -> None:
+    bad = tmp_path / "bad.jpg"
+    if content is not None:
+        bad.write_bytes(content)
+    result = run("compare", photos["person_a_1"], str(bad), "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["reason"] == code
+    assert code in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_key_is_made_listed_and_revoked(own_data: Path) -> None:
+    made = run("keys", "create", "--client", "window 7")
+    secret = made.stdout.strip()
+    assert secret.startswith("hk_live_")
+    client = next(word for word in made.stderr.split() if word.startswith("cli_"))
+    listed = run("keys", "list").stdout
+    assert "window 7" in listed
+    assert secret not in listed
+    assert run("keys", "revoke", client).exit_code == 0
+    assert "revoked" in run("keys", "list").stdout
+
+
+def test_a_key_of_test_mode_says_so(own_data: Path) -> None:
+    assert run("keys", "create", "--client", "x", "--test").stdout.startswith("hk_test_")
+
+
+def test_an_unknown_scope_names_the_known_ones(own_data: Path) -> None:
+    result = run("keys", "create", "--client", "x", "--scope", "everything")
+    assert result.exit_code == 2
+    assert "scope_unknown" in result.stderr
+    assert "compare" in result.stderr
+
+
+def test_models_are_listed_and_verified(own_data: Path) -> None:
+    assert "sface_2021dec" in run("models", "list").stdout
+    verified = run("models", "verify")
+    assert (verified.exit_code, verified.stdout.count("intact")) == (0, 2)
+
+
+def test_missing_models_are_a_fault(own_data: Path) -> None:
+    (own_data / "models").unlink()
+    assert run("models", "verify").exit_code == 1
+
+
+def test_a_directory_without_the_weights_is_a_clear_error(
+    own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own_data / "models").unlink()
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("HEYAN_MODEL_PATH", str(tmp_path / "empty"))
+    result = run("models", "prepare")
+    assert result.exit_code == 2
+    assert "model_source_unavailable" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_the_doctor_finds_a_good_machine_well(own_data: Path) -> None:
+    result = run("doctor")
+    assert result.exit_code == 0, result.stdout
+    for check in ("python", "opencv", "provider", "weights", "store", "clock", "disk"):
+        assert check in result.stdout
+
+
+def test_the_doctor_says_what_to_do_about_missing_weights(own_data: Path) -> None:
+    (own_data / "models").unlink()
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "heyan models prepare" in " ".join(result.stdout.replace("│", " ").split())
+
+
+def test_public_keys_are_printed_without_the_private_part(own_data: Path) -> None:
+    keys = json.loads(run("jwks").stdout)["keys"]
+    assert [key["crv"] for key in keys] == ["Ed25519"]
+    assert "d" not in keys[0]
+
+
+def test_an_unknown_setting_stops_everything(own_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEYAN_COLOUR", "red")
+    result = run("serve")
+    assert result.exit_code == 2
+    assert "HEYAN_COLOUR" in result.stderr
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout.startswith("heyan ")
