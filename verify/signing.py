@@ -6,8 +6,10 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from verify.casefile import Mode
 from verify.errors import Unavailable
@@ -55,17 +57,12 @@ def _random_key(path: Path, entropy: Entropy) -> bytes:
 def _read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
     """Two processes at their first start must end with the same key: whoever links first has made it."""
     if not path.exists():
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as file:  # 0600 from its first byte
             file.write(make())
             file.flush()
             os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            pass
-        finally:
-            temporary.unlink()
+            with suppress(FileExistsError):
+                os.link(file.name, path)
     return path.read_bytes()
 
 

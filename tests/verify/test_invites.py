@@ -1,0 +1,123 @@
+from dataclasses import replace
+
+import pytest
+from registry_office import FACELESS, Office, agreement, person, photo
+
+from verify.casefile import InviteState, ReferenceState
+from verify.errors import VerifyError
+from verify.standing import Standing
+
+
+async def refusal(work: object) -> str:
+    with pytest.raises(VerifyError) as caught:
+        await work
+    return caught.value.code
+
+
+async def test_inspecting_burns_nothing_and_shows_no_name(office: Office) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    before = await office.file(file.case.id)
+    view = await office.invites.inspect(code)
+    assert await office.file(file.case.id) == before
+    assert (view.name_masked, view.requester, view.attempts_left) == ("张**", "window 1", 3)
+
+
+async def test_the_way_is_consent_then_exchange_then_nothing(office: Office) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    assert await refusal(office.invites.exchange(code)) == "consent_required"
+    assert (await office.agree(code)).state is InviteState.CONSENTED
+    assert await refusal(office.agree(code)) == "invite_used"
+    await office.invites.exchange(code)
+    assert await refusal(office.invites.exchange(code)) == "invite_used"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"consent_version": "2020-01"}, {"consent_sha256": "0" * 64}, {"intent_sha256": "0" * 64}, {"language": "en"}],
+)
+async def test_only_the_texts_in_force_can_be_agreed_to(office: Office, changes: dict[str, str]) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    given = agreement(await office.invites.inspect(code), **changes)
+    assert await refusal(office.invites.consent(code, given)) == "consent_mismatch"
+    assert (await office.invites.inspect(code)).state is InviteState.ISSUED
+
+
+async def test_the_photo_becomes_a_template_at_consent_and_not_before(office: Office) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    portrait = await office.store.blob(file.case.id, f"reference:{subject}")
+    await office.agree(code)
+    template = await office.store.blob(file.case.id, f"reference:{subject}")
+    after = (await office.file(file.case.id)).subjects[subject]
+    assert (after.reference_state, after.reference_contract) == (ReferenceState.TEMPLATE, "sface_2021dec/112/1")
+    assert portrait is not None
+    assert template is not None
+    assert photo((10, 100, 200)) not in portrait
+    assert template != portrait
+
+
+async def test_declining_erases_the_photo(office: Office) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    declined = agreement(await office.invites.inspect(code), agreed=False)
+    assert (await office.invites.consent(code, declined)).state is InviteState.DECLINED
+    assert await office.store.blob(file.case.id, f"reference:{subject}") is None
+    assert (await office.cases.get(office.client, file.case.id)).standings[subject] is Standing.DECLINED
+    assert await refusal(office.invites.inspect(code)) == "invite_revoked"
+    assert await refusal(office.invites.issue(office.client, file.case.id, subject)) == "reference_gone"
+
+
+async def test_an_unusable_photo_is_named_to_person_and_client(office: Office) -> None:
+    file, (subject,) = await office.case(subjects=(person(photo=photo(FACELESS)),))
+    code = await office.invite(file, subject)
+    assert await refusal(office.agree(code)) == "reference_unusable"
+    after = (await office.file(file.case.id)).subjects[subject]
+    assert (after.reference_state, after.reference_reason) == (ReferenceState.UNUSABLE, "face_none")
+    assert await office.store.blob(file.case.id, f"reference:{subject}") is None
+
+
+async def test_a_link_expires_exactly_on_time(office: Office) -> None:
+    file, (subject,) = await office.case()
+    issued = await office.invites.issue(office.client, file.case.id, subject)
+    office.store.stop_at(issued.expires_at.timestamp())
+    assert await refusal(office.invites.inspect(issued.code)) == "invite_expired"
+
+
+async def test_a_new_link_revokes_the_old_one_and_its_grant(office: Office) -> None:
+    file, (subject,) = await office.case()
+    grant = await office.grant(file, subject)
+    await office.invite(file, subject)
+    assert await refusal(office.sessions.open(grant.secret)) == "grant_invalid"
+
+
+async def test_a_link_of_another_person_with_our_secret_is_unknown(office: Office) -> None:
+    file, people = await office.case(2)
+    one, other = [await office.invite(file, subject) for subject in people]
+    mixed = ".".join([*other.split(".")[:2], one.split(".")[2]])
+    assert await refusal(office.invites.inspect(mixed)) == "invite_unknown"
+
+
+async def test_who_is_verified_needs_no_link(office: Office) -> None:
+    file, (subject,) = await office.case()
+    await office.verify(file, subject)
+    assert await refusal(office.invites.issue(office.client, file.case.id, subject)) == "already_verified"
+
+
+async def test_no_link_for_nobody(office: Office) -> None:
+    file, (subject,) = await office.case()
+    assert await refusal(office.invites.issue(office.client, file.case.id, "sub_x")) == "subject_unknown"
+    stranger = replace(office.client, id="cli_other")
+    assert await refusal(office.invites.issue(stranger, file.case.id, subject)) == "case_unknown"
+
+
+async def test_secrets_are_not_in_the_store(office: Office) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    await office.agree(code)
+    grant = await office.invites.exchange(code)
+    stored = str(await office.file(file.case.id))
+    assert code.split(".")[2] not in stored
+    assert grant.secret.split(".")[2] not in stored
