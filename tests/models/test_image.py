@@ -1,0 +1,161 @@
+from collections.abc import Callable
+from io import BytesIO
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from models import image as image_module
+from models.errors import ImageError
+from models.image import Frame, ImageLimits, decode_image
+
+
+def gradient(width: int = 64, height: int = 48) -> Image.Image:
+    """A picture whose corners differ, so that a turn shows."""
+    down, across = np.mgrid[0:height, 0:width]
+    pixels = np.stack([across * 255 // width, down * 255 // height, (across + down) % 256], axis=-1)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def coded(picture: Image.Image, form: str, **options: object) -> bytes:
+    buffer = BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def refused(data: bytes, **limits: int) -> str:
+    with pytest.raises(ImageError) as caught:
+        decode_image(data, limits=ImageLimits(**limits))
+    assert str(caught.value)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(("form", "options"), [("PNG", {}), ("WEBP", {"lossless": True}), ("JPEG", {"quality": 95})])
+def test_each_format_gives_the_same_picture_as_bgr(form: str, options: dict[str, object]) -> None:
+    pixels = decode_image(coded(gradient(), form, **options)).pixels
+    expected = np.asarray(gradient())[..., ::-1].astype(int)
+    assert np.abs(pixels - expected).mean() < (6 if form == "JPEG" else 0.01)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_orientation_is_honoured_as_exif_means_it(form: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = coded(gradient(), form, exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(BytesIO(data))).convert("RGB")
+    pixels = decode_image(data).pixels
+    assert pixels.shape == (upright.height, upright.width, 3)
+    assert np.abs(pixels.astype(int) - np.asarray(upright)[..., ::-1]).mean() < 3
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        gradient().convert("L"),
+        gradient().convert("P"),
+        gradient().convert("RGBA"),
+        gradient().convert("LA"),
+        Image.fromarray((np.arange(64 * 64).reshape(64, 64) * 16).astype(np.uint16)),
+    ],
+    ids=["grey", "palette", "transparent", "grey transparent", "16 bit"],
+)
+def test_unusual_pngs_become_plain_pictures(picture: Image.Image) -> None:
+    assert decode_image(coded(picture, "PNG")).pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_unusual_jpegs_become_plain_pictures(mode: str) -> None:
+    assert decode_image(coded(gradient().convert(mode), "JPEG")).pixels.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    "data", [b"text, no picture", b"GIF89a" + b"\0" * 40, b"%PDF-1.7", b"\x00" * 100, b"\xff\xd8", b"BM" + b"\0" * 60]
+)
+def test_what_is_no_picture_is_unsupported(data: bytes) -> None:
+    assert refused(data) == "image_unsupported"
+
+
+def test_other_formats_are_unsupported() -> None:
+    assert {refused(coded(gradient(), form)) for form in ("GIF", "BMP", "TIFF")} == {"image_unsupported"}
+
+
+def test_no_bytes_are_empty() -> None:
+    assert refused(b"") == "image_empty"
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kept", [0.5, 0.9, 0.99])
+def test_a_cut_picture_is_truncated_and_never_half_grey(form: str, kept: float) -> None:
+    data = coded(gradient(400, 300), form)
+    assert refused(data[: int(len(data) * kept)]) in {"image_truncated", "image_unsupported"}
+
+
+@pytest.mark.parametrize("form", ["WEBP", "PNG"])
+def test_an_animation_is_refused_by_name(form: str) -> None:
+    frames = [gradient(), ImageOps.mirror(gradient())]
+    data = coded(frames[0], form, save_all=True, append_images=frames[1:], duration=100)
+    assert refused(data) == "image_animated"
+
+
+def test_a_bomb_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(*_: object) -> None:
+        raise AssertionError("the picture was decoded")
+
+    for name in ("_decode_jpeg", "_decode_other"):
+        monkeypatch.setattr(image_module, name, explode)
+    assert refused(coded(Image.new("1", (10_000, 6_001)), "PNG")) == "image_too_many_pixels"
+
+
+@given(width=st.integers(1, 80), height=st.integers(1, 80))
+def test_the_limit_of_pixels_is_exact(width: int, height: int) -> None:
+    data = coded(Image.new("RGB", (width, height)), "PNG")
+    limits = ImageLimits(max_pixels=width * height, min_side=1)
+    assert decode_image(data, limits=limits).pixels.shape == (height, width, 3)
+    assert refused(data, max_pixels=width * height - 1, min_side=1) == "image_too_many_pixels"
+
+
+def test_too_many_bytes_are_refused_before_the_header_is_read() -> None:
+    assert refused(b"x" * 101, max_bytes=100) == "image_too_many_bytes"
+
+
+def test_a_tiny_picture_is_too_small() -> None:
+    assert refused(coded(gradient(31, 100), "PNG")) == "image_too_small"
+
+
+@given(
+    st.binary(max_size=300),
+    st.sampled_from([b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"RIFF\x20\0\0\0WEBPVP8 "]),
+)
+def test_any_bytes_are_a_picture_or_a_clear_refusal(data: bytes, start: bytes) -> None:
+    try:
+        decode_image(start + data)
+    except ImageError as error:
+        assert error.code.startswith("image_")
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
+def test_a_frame_is_what_it_says(pixels: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        Frame(pixels)
+
+
+def test_a_frame_cannot_be_written() -> None:
+    frame = decode_image(coded(gradient(), "PNG"))
+    with pytest.raises(ValueError, match="read-only"):
+        frame.pixels[0, 0] = 0
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:200] + b"\0" * 200 + data[400:]])
+def test_a_damaged_jpeg_is_refused_or_whole(damage: Callable[[bytes], bytes]) -> None:
+    data = damage(coded(gradient(400, 300), "JPEG"))
+    assert refused(data) in {"image_truncated", "image_unsupported"}
+
+
+def test_a_frame_of_a_view_is_contiguous() -> None:
+    turned = np.zeros((8, 6, 3), np.uint8)[::-1]
+    assert Frame(turned).pixels.flags.c_contiguous
+    assert cv2.cvtColor(Frame(turned).pixels, cv2.COLOR_BGR2GRAY).shape == (8, 6)
