@@ -16,7 +16,7 @@ from verify.errors import StoreUnavailable
 from verify.store import open_store
 
 CHILD = """
-    import asyncio, sys
+    import asyncio, signal, sys
     from pathlib import Path
     from verify.store import open_store
 
@@ -26,6 +26,7 @@ CHILD = """
             print(store._embedded._server.pid if store._embedded._server else 0, flush=True)
             await asyncio.sleep(30)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
     asyncio.run(main())
 """
 
