@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 from models.image import decode_image
 from verify.actions import Action, check_role, find_action
@@ -22,6 +22,7 @@ from verify.casefile import (
 from verify.clients import Client
 from verify.errors import Conflict, Invalid, NotFound
 from verify.identifiers import Entropy, case_of, new_part
+from verify.identity_documents import IdentityDocument, check_document
 from verify.masking import mask_id, mask_name
 from verify.standing import Standing, standing
 from verify.store import Change, Store
@@ -29,6 +30,8 @@ from verify.vault import Vault
 
 DEFAULT_DEADLINE_SECONDS = 30 * 86400.0
 LONGEST_DEADLINE_SECONDS = 365 * 86400.0
+CIVIL_TIME = timezone(timedelta(hours=8))
+"""China's time, in which a birth date is past or not."""
 
 
 EVERYBODY = Rule()
@@ -40,8 +43,7 @@ class NewSubject:
 
     name: str
     role: str
-    id_type: str
-    id_number: str
+    document: IdentityDocument
     photo: bytes
     provenance: Provenance
 
@@ -83,7 +85,7 @@ class Cases:
 
         Raises:
             Invalid: `action_unknown`, `roster_invalid`, `rule_invalid`, `deadline_invalid`,
-                `reference_provenance_insufficient`.
+                `reference_provenance_insufficient`, `id_document_type_unknown`, `id_document_invalid`.
             models.errors.ImageError: a photo is no picture that can be used (no face is looked for yet).
             StoreUnavailable: nothing was opened.
         """
@@ -92,7 +94,7 @@ class Cases:
         await asyncio.to_thread(_check_photos, new.subjects)
         now = await self.store.now()
         case = self._case(client, new, now)
-        pairs = [(self._subject(case, subject), subject.photo) for subject in new.subjects]
+        pairs = [(self._subject(case, subject, now), subject.photo) for subject in new.subjects]
         file = CaseFile(case=case, subjects={subject.id: subject for subject, _ in pairs})
         blobs = {blob_name(subject): self._seal_portrait(case, subject, photo) for subject, photo in pairs}
         event = Event(name="case.opened", actor=f"client:{client.id}", details={"subjects": tuple(file.subjects)})
@@ -142,7 +144,8 @@ class Cases:
             wrapped_key=self.vault.new_case_key(case_id),
         )
 
-    def _subject(self, case: Case, new: NewSubject) -> Subject:
+    def _subject(self, case: Case, new: NewSubject, now: float) -> Subject:
+        document = check_document(new.document, today=datetime.fromtimestamp(now, CIVIL_TIME).date())
         subject_id = f"sub_{new_part(self.entropy)}"
         sealed = self.vault.seal(
             new.name.encode(), case_id=case.id, wrapped_key=case.wrapped_key, bound_to=(subject_id, "name")
@@ -152,9 +155,9 @@ class Cases:
             role=new.role,
             name_masked=mask_name(new.name),
             name_sealed=sealed,
-            id_type=new.id_type,
-            id_masked=mask_id(new.id_number),
-            id_hash=self.vault.person_hash(new.id_type, new.id_number),
+            id_type=document.type,
+            id_masked=mask_id(document.number),
+            id_hash=self.vault.person_hash(document.type, document.person),
             provenance=new.provenance,
             reference_state=ReferenceState.PORTRAIT,
             reference_version=1,

@@ -29,7 +29,8 @@ class NotFound(VerifyError):
 
 class Invalid(VerifyError):
     """`action_unknown`, `roster_invalid`, `rule_invalid`, `deadline_invalid`, `reference_provenance_insufficient`,
-    `client_name_invalid`, `scope_unknown`, `consent_mismatch`, `reference_unusable`, `token_invalid`."""
+    `id_document_type_unknown`, `id_document_invalid`, `client_name_invalid`, `scope_unknown`, `consent_mismatch`,
+    `reference_unusable`, `token_invalid`."""
 
 
 class Refused(VerifyError):

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, status
 
 from api.dependencies import CallingClient, ServicesNow
-from api.schemas.cases import CancelCase, CaseBody, NewCaseBody, NewSubjectBody, RuleBody, SubjectBody
+from api.schemas.cases import CancelCase, CaseBody, IdDocumentBody, NewCaseBody, NewSubjectBody, RuleBody, SubjectBody
 from api.schemas.invites import IssuedInviteBody
 from verify.casefile import Rule, Subject
 from verify.cases import CaseView, NewCase, NewSubject
+from verify.identity_documents import IdentityDocument
 from verify.standing import Standing
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
@@ -59,10 +60,18 @@ def _new_subject(body: NewSubjectBody) -> NewSubject:
     return NewSubject(
         name=body.name,
         role=body.role,
-        id_type=body.id_document.type,
-        id_number=body.id_document.number,
+        document=_document(body.id_document),
         photo=body.reference.photo,
         provenance=body.reference.provenance,
+    )
+
+
+def _document(body: IdDocumentBody) -> IdentityDocument:
+    return IdentityDocument(
+        type=body.type,
+        number=body.number,
+        issuing_state=body.issuing_state,
+        mrz_check_digit=body.mrz_check_digit,
     )
 
 

@@ -21,10 +21,20 @@ Provenance = Literal["authority", "card_capture", "client_upload"]
 
 
 class IdDocumentBody(Body):
-    """An ID document. The number is kept only as a keyed hash and in a masked form."""
+    """An ID document. The number is checked by its type's rules and kept only as a keyed hash and in a masked form."""
 
-    type: str = Field(max_length=64, description="for example `cn_resident_id`, `passport`")
+    type: str = Field(
+        max_length=64,
+        description="`cn_resident_id`, `hmt_residence_permit`, `passport`, `hk_macau_permit`, `taiwan_permit` or "
+        "`foreign_permanent_resident_card`",
+    )
     number: str = Field(min_length=1, max_length=64, repr=False)
+    issuing_state: str | None = Field(
+        default=None, max_length=3, description="of a passport, three letters; give it always or never for one person"
+    )
+    mrz_check_digit: str | None = Field(
+        default=None, max_length=1, description="of a passport's number, checked if it is given"
+    )
 
 
 class ReferenceBody(Body):
@@ -66,7 +76,7 @@ class NewCaseBody(Body):
                         {
                             "name": "张三",
                             "role": "shareholder",
-                            "id_document": {"type": "cn_resident_id", "number": "310115199001011234"},
+                            "id_document": {"type": "cn_resident_id", "number": "310115199001011232"},
                             "reference": {"photo": EXAMPLE_PHOTO, "provenance": "authority"},
                         }
                     ],

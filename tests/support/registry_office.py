@@ -20,6 +20,7 @@ from verify.casefile import CaseFile
 from verify.cases import Cases, NewCase, NewSubject
 from verify.clients import Client, Clients
 from verify.evidence import Evidence
+from verify.identity_documents import IdentityDocument, resident_check_character
 from verify.invites import CaptureGrant, ConsentGiven, Invites, InviteView
 from verify.policy import load_policy
 from verify.redemption import Redemptions, Restated
@@ -93,12 +94,16 @@ IMPOSTOR = replace(CONVINCING, similarity=0.1, least_similarity=0.0)
 INTERRUPTED = replace(CONVINCING, interrupted=True)
 
 
+def resident(number: int = 0) -> IdentityDocument:
+    digits = f"31011519900101{number:03d}"
+    return IdentityDocument(type="cn_resident_id", number=digits + resident_check_character(digits))
+
+
 def person(number: int = 0, **changes: object) -> NewSubject:
     fields = {
         "name": "张三丰",
         "role": "shareholder",
-        "id_type": "cn_resident_id",
-        "id_number": f"31011519900101{number:04d}",
+        "document": resident(number),
         "photo": photo((10 + number % 200, 100, 200)),
         "provenance": "authority",
     }

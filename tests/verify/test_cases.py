@@ -82,7 +82,7 @@ async def test_names_numbers_and_photos_are_not_readable_in_the_store(office: Of
     file, (subject,) = await office.case()
     stored = str(file) + str(await office.store.blob(file.case.id, f"reference:{subject}"))
     assert "张三丰" not in stored
-    assert person().id_number not in stored
+    assert person().document.number not in stored
 
 
 async def test_every_transition_is_in_the_audit(office: Office) -> None:
