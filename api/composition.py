@@ -20,6 +20,7 @@ from models.image import decode_image
 from verify.cases import Cases
 from verify.clients import Clients
 from verify.invites import Invites
+from verify.minimum_rules import MinimumRules, load_minimum_rules
 from verify.policy import Policy, load_policy, require_contract
 from verify.redemption import Redemptions
 from verify.sessions import Sessions
@@ -62,14 +63,18 @@ async def open_services(
     Raises:
         models.errors.ModelError: weights are missing, damaged or cannot run.
         PolicyError: the policy is unknown, or is for other weights.
+        verify.errors.Invalid: `minimum_rules_invalid`.
         verify.errors.Unavailable: no store, or a damaged key file.
     """
     engine = engine or open_engine(settings)
     policy = matching_policy(settings, engine)
+    minimum = load_minimum_rules(settings.minimum_rules)
     pool = InferencePool(workers=settings.workers, queue=settings.queue)
     with closing(pool):
         async with open_store_of(settings) as store:
-            services = _services(settings, public_url=public_url, engine=engine, policy=policy, pool=pool, store=store)
+            services = _services(
+                settings, public_url=public_url, engine=engine, policy=policy, minimum=minimum, pool=pool, store=store
+            )
             if settings.store_url is None:
                 await ensure_first_client(services.clients, settings.first_key_file)
             try:
@@ -100,7 +105,14 @@ def matching_policy(settings: Settings, engine: Engine) -> Policy:
 
 
 def _services(
-    settings: Settings, *, public_url: str, engine: Engine, policy: Policy, pool: InferencePool, store: Store
+    settings: Settings,
+    *,
+    public_url: str,
+    engine: Engine,
+    policy: Policy,
+    minimum: MinimumRules,
+    pool: InferencePool,
+    store: Store,
 ) -> Services:
     entropy = secrets.token_bytes
     keys = load_keys(settings.data_dir, entropy=entropy)
@@ -117,7 +129,13 @@ def _services(
         policy=policy,
         store=store,
         clients=Clients(store, entropy),
-        cases=Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=settings.allow_client_upload),
+        cases=Cases(
+            store=store,
+            vault=keys.vault,
+            entropy=entropy,
+            allow_client_upload=settings.allow_client_upload,
+            minimum=minimum,
+        ),
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference),
         sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy),
         tokens=tokens,

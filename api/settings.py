@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     queue: Annotated[int, Field(ge=1, le=10_000)] = 32
     live_sessions: Annotated[int, Field(ge=1, le=10_000)] = 16
     policy: str = "open-1"
+    minimum_rules: Path | None = None
     allow_client_upload: bool = False
     max_body_bytes: Annotated[int, Field(ge=64 * KIB, le=1024 * MIB)] = 32 * MIB
     max_frame_bytes: Annotated[int, Field(ge=10_000, le=4 * MIB)] = 400_000

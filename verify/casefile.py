@@ -6,13 +6,17 @@ All transitions of a case read one case file and write one; times are Unix secon
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 Provenance = Literal["authority", "card_capture", "client_upload"]
 Mode = Literal["live", "test"]
 Language = Literal["zh", "en"]
+Words = tuple[str, str]
+"""Chinese, English."""
+Need = Literal["all"] | int
+"""How many of a role must verify: everybody, or that many people."""
 
 
 class CaseState(StrEnum):
@@ -62,10 +66,43 @@ class VerificationState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Whose verification the case needs: everybody's, or that of `k` people."""
+    """Whose verification the case needs: everybody's, that of `k` people, or of each role everybody's or a number."""
 
-    kind: Literal["all", "k_of_n"] = "all"
+    kind: Literal["all", "k_of_n", "per_role"] = "all"
     k: int | None = None
+    roles: Mapping[str, Need] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """A sum as exact decimal text, and its currency (ISO 4217)."""
+
+    amount: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What the filing is about, in fields that the statement of intent is made of."""
+
+    company_name: str | None = None
+    registered_capital: Money | None = None
+    counterparty: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnBehalfOf:
+    """Whom a subject stands for: an organisation by its credit code, or a principal by the deputy's appointment."""
+
+    kind: Literal["organisation", "deputy"]
+    id: str
+    name: str
+    """Of an organisation in full, of a principal masked."""
+    until: float | None = None
+    """Unix seconds at which an appointment ends."""
+
+
+NO_DETAILS = Details()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +124,15 @@ class Case:
     deadline: float
     wrapped_key: bytes
     """The case's own AES key, wrapped by a key that lives outside the store."""
+    action_words: Words | None = None
+    """Of an action that the client has registered; the statutory ones' are in `verify.actions`."""
+    details: Details = NO_DETAILS
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One person in one role."""
+    """One person in one role. One that was removed from the roster stays, without personal data, for the record."""
 
     id: str
     role: str
@@ -105,6 +146,23 @@ class Subject:
     reference_version: int
     reference_contract: str | None
     reference_reason: str | None
+    role_words: Words | None = None
+    """Of a role that the client has defined."""
+    share_percent: str | None = None
+    on_behalf_of: OnBehalfOf | None = None
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organisation:
+    """A legal person in one role; subjects with that role sign for it."""
+
+    id: str
+    role: str
+    name: str
+    credit_code: str
+    share_percent: str | None = None
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,12 +253,24 @@ class CaseFile:
 
     case: Case
     subjects: Mapping[str, Subject] = field(default_factory=dict)
+    """Also those that were removed; `roster` is without them."""
+    organisations: Mapping[str, Organisation] = field(default_factory=dict)
     invites: Mapping[str, Invite] = field(default_factory=dict)
     sessions: Mapping[str, Session] = field(default_factory=dict)
     verifications: Mapping[str, Verification] = field(default_factory=dict)
     receipts: Mapping[str, Receipt] = field(default_factory=dict)
     head: str = ""
     entries: int = 0
+
+    @property
+    def roster(self) -> Mapping[str, Subject]:
+        """The subjects who are on the roster now."""
+        return {key: subject for key, subject in self.subjects.items() if not subject.removed}
+
+    @property
+    def legal_persons(self) -> Mapping[str, Organisation]:
+        """The organisations that are on the roster now."""
+        return {key: each for key, each in self.organisations.items() if not each.removed}
 
     def with_(self, *entities: "Entity") -> "CaseFile":
         """The same file with these entities added or replaced."""
@@ -210,30 +280,24 @@ class CaseFile:
         return file
 
     def _with_one(self, entity: "Entity") -> "CaseFile":
-        match entity:
-            case Case():
-                return replace(self, case=entity)
-            case Subject():
-                return replace(self, subjects={**self.subjects, entity.id: entity})
-            case Invite():
-                return replace(self, invites={**self.invites, entity.id: entity})
-            case Session():
-                return replace(self, sessions={**self.sessions, entity.id: entity})
-            case Verification():
-                return replace(self, verifications={**self.verifications, entity.id: entity})
-            case Receipt():
-                return replace(self, receipts={**self.receipts, entity.id: entity})
+        if isinstance(entity, Case):
+            return replace(self, case=entity)
+        attribute = _ATTRIBUTES[type(entity)]
+        changed: dict[str, Any] = {attribute: {**getattr(self, attribute), entity.id: entity}}
+        return replace(self, **changed)
 
 
-Entity = Case | Subject | Invite | Session | Verification | Receipt
+Entity = Case | Subject | Organisation | Invite | Session | Verification | Receipt
 
 _KINDS: Mapping[str, tuple[str, type[Entity]]] = {
     "subject": ("subjects", Subject),
+    "organisation": ("organisations", Organisation),
     "invite": ("invites", Invite),
     "session": ("sessions", Session),
     "verification": ("verifications", Verification),
     "receipt": ("receipts", Receipt),
 }
+_ATTRIBUTES = {kind: attribute for attribute, kind in _KINDS.values()}
 _ENCODE = msgspec.json.Encoder()
 _DECODE = {name: msgspec.json.Decoder(kind) for name, (_, kind) in _KINDS.items()}
 _DECODE_CASE = msgspec.json.Decoder(Case)

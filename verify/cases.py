@@ -1,51 +1,41 @@
 """Cases: opening one with its roster, looking at it, cancelling it."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from models.image import decode_image
-from verify.actions import Action, check_role, find_action
+from verify.actions import Action, Actions
 from verify.audit import Event
 from verify.casefile import (
+    NO_DETAILS,
     Case,
     CaseFile,
     CaseState,
-    Provenance,
-    ReferenceState,
+    Details,
     Rule,
     Subject,
     Verification,
     VerificationState,
 )
 from verify.clients import Client
+from verify.details import check_details
+from verify.enrolment import Enrolment, NewOrganisation, NewSubject
 from verify.errors import Conflict, Invalid, NotFound
 from verify.identifiers import Entropy, case_of, new_part
-from verify.identity_documents import IdentityDocument, check_document
-from verify.masking import mask_id, mask_name
+from verify.minimum_rules import MinimumRules, load_minimum_rules
+from verify.references import blob_name
+from verify.roster import check_roster
+from verify.rules import all_signed, unmet
 from verify.standing import Standing, standing
 from verify.store import Change, Store
 from verify.vault import Vault
 
 DEFAULT_DEADLINE_SECONDS = 30 * 86400.0
 LONGEST_DEADLINE_SECONDS = 365 * 86400.0
-CIVIL_TIME = timezone(timedelta(hours=8))
-"""China's time, in which a birth date is past or not."""
-
 
 EVERYBODY = Rule()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewSubject:
-    """One person as the client enters them. `photo`: JPEG, PNG or WebP bytes."""
-
-    name: str
-    role: str
-    document: IdentityDocument
-    photo: bytes
-    provenance: Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +45,11 @@ class NewCase:
     action: str
     document_sha256: str
     subjects: tuple[NewSubject, ...]
+    organisations: tuple[NewOrganisation, ...] = ()
     rule: Rule = EVERYBODY
+    details: Details = NO_DETAILS
     external_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
     deadline: datetime | None = None
     """With time zone; 30 days from now if missing."""
 
@@ -67,6 +60,8 @@ class CaseView:
 
     file: CaseFile
     state: CaseState
+    reason: str | None
+    """Why it has ended; None while it is open."""
     standings: Mapping[str, Standing]
     """By subject id."""
 
@@ -79,26 +74,40 @@ class Cases:
     vault: Vault
     entropy: Entropy
     allow_client_upload: bool = False
+    minimum: MinimumRules = field(default_factory=load_minimum_rules)
+
+    @property
+    def actions(self) -> Actions:
+        """The actions that cases can be opened for."""
+        return Actions(self.store)
+
+    @property
+    def enrolment(self) -> Enrolment:
+        """How people get on a roster."""
+        return Enrolment(self.vault, self.entropy, self.allow_client_upload)
 
     async def open(self, client: Client, new: NewCase) -> CaseView:
         """Open a case.
 
         Raises:
-            Invalid: `action_unknown`, `roster_invalid`, `rule_invalid`, `deadline_invalid`,
-                `reference_provenance_insufficient`, `id_document_type_unknown`, `id_document_invalid`.
+            Invalid: `action_unknown`, `deadline_invalid`, `amount_invalid`; what `Enrolment.subject` and
+                `check_roster` refuse.
             models.errors.ImageError: a photo is no picture that can be used (no face is looked for yet).
             StoreUnavailable: nothing was opened.
         """
-        action = find_action(new.action)
-        _check(new, action, allow_client_upload=self.allow_client_upload)
-        await asyncio.to_thread(_check_photos, new.subjects)
+        action = await self.actions.find(client, new.action)
+        await asyncio.to_thread(check_photos, new.subjects)
         now = await self.store.now()
-        case = self._case(client, new, now)
-        pairs = [(self._subject(case, subject, now), subject.photo) for subject in new.subjects]
-        file = CaseFile(case=case, subjects={subject.id: subject for subject, _ in pairs})
-        blobs = {blob_name(subject): self._seal_portrait(case, subject, photo) for subject, photo in pairs}
-        event = Event(name="case.opened", actor=f"client:{client.id}", details={"subjects": tuple(file.subjects)})
-        created = await self.store.create(file, event, blobs=dict(blobs), at=now)
+        file, blobs = self._enrolled(CaseFile(case=self._case(client, action, new, now)), action, new, now)
+        check_roster(file, action, self.minimum)
+        if not all_signed(file):
+            raise Invalid("roster_invalid", "an organisation needs a person who signs for it: name it in signs_for")
+        event = Event(
+            name="case.opened",
+            actor=f"client:{client.id}",
+            details={"subjects": tuple(file.subjects), "minimum_rules": self.minimum.version},
+        )
+        created = await self.store.create(file, event, blobs=blobs, at=now)
         return case_view(created, now=now, epoch=0)
 
     async def get(self, client: Client, case_id: str) -> CaseView:
@@ -125,14 +134,14 @@ class Cases:
 
         return await self.store.transact(known_case(case_id), transition, durable=True)
 
-    def _case(self, client: Client, new: NewCase, now: float) -> Case:
+    def _case(self, client: Client, action: Action, new: NewCase, now: float) -> Case:
         case_id = f"case_{new_part(self.entropy)}"
         return Case(
             id=case_id,
             client=client.id,
             client_name=client.name,
             mode=client.mode,
-            action=new.action,
+            action=action.name,
             document_sha256=new.document_sha256,
             external_id=new.external_id,
             rule=new.rule,
@@ -140,40 +149,27 @@ class Cases:
             state=CaseState.OPEN,
             reason=None,
             opened_at=now,
-            deadline=_deadline(new.deadline, now),
+            deadline=DEFAULT_DEADLINE_SECONDS + now if new.deadline is None else checked_deadline(new.deadline, now),
             wrapped_key=self.vault.new_case_key(case_id),
+            action_words=None if action.statutory else (action.zh, action.en),
+            details=check_details(new.details),
+            metadata=new.metadata,
         )
 
-    def _subject(self, case: Case, new: NewSubject, now: float) -> Subject:
-        document = check_document(new.document, today=datetime.fromtimestamp(now, CIVIL_TIME).date())
-        subject_id = f"sub_{new_part(self.entropy)}"
-        sealed = self.vault.seal(
-            new.name.encode(), case_id=case.id, wrapped_key=case.wrapped_key, bound_to=(subject_id, "name")
-        )
-        return Subject(
-            id=subject_id,
-            role=new.role,
-            name_masked=mask_name(new.name),
-            name_sealed=sealed,
-            id_type=document.type,
-            id_masked=mask_id(document.number),
-            id_hash=self.vault.person_hash(document.type, document.person),
-            provenance=new.provenance,
-            reference_state=ReferenceState.PORTRAIT,
-            reference_version=1,
-            reference_contract=None,
-            reference_reason=None,
-        )
-
-    def _seal_portrait(self, case: Case, subject: Subject, photo: bytes) -> bytes:
-        bound_to = reference_binding(subject, "portrait")
-        return self.vault.seal(photo, case_id=case.id, wrapped_key=case.wrapped_key, bound_to=bound_to)
+    def _enrolled(
+        self, file: CaseFile, action: Action, new: NewCase, now: float
+    ) -> tuple[CaseFile, dict[str, bytes | None]]:
+        """The case with its organisations and people, and the sealed portraits."""
+        file = file.with_(*(self.enrolment.organisation(action, each) for each in new.organisations))
+        enrolled = [self.enrolment.subject(file, action, each, now=now) for each in new.subjects]
+        portraits: dict[str, bytes | None] = {blob_name(subject): portrait for subject, portrait in enrolled}
+        return file.with_(*(subject for subject, _ in enrolled)), portraits
 
 
 def case_view(file: CaseFile, *, now: float, epoch: int) -> CaseView:
     """A case as it stands at a time (Unix seconds by the store's clock), in the store's epoch."""
-    standings = {subject_id: standing(file, subject_id, now=now, epoch=epoch) for subject_id in file.subjects}
-    return CaseView(file=file, state=state_at(file.case, now), standings=standings)
+    standings = {subject_id: standing(file, subject_id, now=now, epoch=epoch) for subject_id in file.roster}
+    return CaseView(file=file, state=state_at(file.case, now), reason=reason_at(file.case, now), standings=standings)
 
 
 def known_case(identifier: str) -> str:
@@ -192,7 +188,7 @@ def check_owner(file: CaseFile, client: Client) -> None:
 
 def find_subject(file: CaseFile, subject_id: str) -> Subject:
     """Raises NotFound `subject_unknown`."""
-    if subject_id not in file.subjects:
+    if subject_id not in file.roster:
         raise NotFound("subject_unknown", "the case has no such subject")
     return file.subjects[subject_id]
 
@@ -202,11 +198,16 @@ def state_at(case: Case, now: float) -> CaseState:
     return CaseState.EXPIRED if case.state is CaseState.OPEN and now >= case.deadline else case.state
 
 
+def reason_at(case: Case, now: float) -> str | None:
+    """Why a case has ended; None for an open one."""
+    return "deadline_passed" if state_at(case, now) is CaseState.EXPIRED else case.reason
+
+
 def check_open(case: Case, now: float) -> None:
     """Raises Conflict `case_not_open`."""
     state = state_at(case, now)
     if state is not CaseState.OPEN:
-        raise Conflict("case_not_open", f"the case is {state.value}: open a new one")
+        raise Conflict("case_not_open", f"the case is {state.value} ({reason_at(case, now)}): open a new one")
 
 
 def revoked(file: CaseFile) -> tuple[Verification, ...]:
@@ -218,47 +219,28 @@ def revoked(file: CaseFile) -> tuple[Verification, ...]:
     )
 
 
-def reference_binding(subject: Subject, form: str) -> tuple[str, ...]:
-    """What a portrait or a template is bound to: subject, version, and the template's contract as `form`."""
-    return (subject.id, "reference", str(subject.reference_version), form)
-
-
-def blob_name(subject: Subject) -> str:
-    """Where a subject's encrypted portrait or template is kept."""
-    return f"reference:{subject.id}"
-
-
-def _check(new: NewCase, action: Action, *, allow_client_upload: bool) -> None:
-    """Everything that can be wrong with a new case, before anything is stored."""
-    if not new.subjects:
-        raise Invalid("roster_invalid", "a case needs at least one subject")
-    _check_rule(new.rule, len(new.subjects))
-    for subject in new.subjects:
-        check_role(subject.role)
-        if subject.provenance == "client_upload" and action.statutory and not allow_client_upload:
-            raise Invalid(
-                "reference_provenance_insufficient",
-                f"{action.name} needs photos from an authority or taken from the card; the operator can allow uploads "
-                "with HEYAN_ALLOW_CLIENT_UPLOAD",
-            )
-
-
-def _check_photos(subjects: tuple[NewSubject, ...]) -> None:
+def check_photos(subjects: Iterable[NewSubject]) -> None:
     """Whether each photo can be read whole. Nobody has consented yet: no face is looked for."""
     for subject in subjects:
-        decode_image(subject.photo)
+        if subject.photo is not None:
+            decode_image(subject.photo)
 
 
-def _check_rule(rule: Rule, people: int) -> None:
-    if rule.kind == "all" and rule.k is not None:
-        raise Invalid("rule_invalid", "the rule 'all' takes no k")
-    if rule.kind == "k_of_n" and not (rule.k is not None and 1 <= rule.k <= people):
-        raise Invalid("rule_invalid", f"the rule 'k_of_n' needs a k from 1 to {people}, the number of subjects")
+def redeemed_subjects(file: CaseFile) -> frozenset[str]:
+    """Ids of the subjects whose verification was redeemed."""
+    redeemed = (each for each in file.verifications.values() if each.state is VerificationState.REDEEMED)
+    return frozenset(each.subject_id for each in redeemed)
 
 
-def _deadline(wanted: datetime | None, now: float) -> float:
-    if wanted is None:
-        return now + DEFAULT_DEADLINE_SECONDS
+def completed(file: CaseFile) -> CaseFile:
+    """The file, with its case completed if the rule holds for those who are redeemed."""
+    if unmet(file, redeemed_subjects(file)) is not None:
+        return file
+    return file.with_(replace(file.case, state=CaseState.COMPLETED, reason="rule_met"))
+
+
+def checked_deadline(wanted: datetime, now: float) -> float:
+    """A deadline in Unix seconds. Raises Invalid `deadline_invalid`."""
     if wanted.tzinfo is None:
         raise Invalid("deadline_invalid", "the deadline needs a time zone, such as 2026-12-31T18:00:00+08:00")
     if not now < wanted.timestamp() <= now + LONGEST_DEADLINE_SECONDS:

@@ -28,7 +28,9 @@ class NotFound(VerifyError):
 
 
 class Invalid(VerifyError):
-    """`action_unknown`, `roster_invalid`, `rule_invalid`, `deadline_invalid`, `reference_provenance_insufficient`,
+    """`action_unknown`, `action_invalid`, `roster_invalid`, `rule_invalid`, `rule_too_weak`, `required_role_missing`,
+    `minimum_rules_invalid`, `deadline_invalid`, `text_invalid`, `amount_invalid`, `share_invalid`,
+    `credit_code_invalid`, `reference_missing`, `reference_provenance_insufficient`,
     `id_document_type_unknown`, `id_document_invalid`, `client_name_invalid`, `scope_unknown`, `consent_mismatch`,
     `reference_unusable`, `token_invalid`."""
 
@@ -43,8 +45,9 @@ class Refused(VerifyError):
 
 
 class Conflict(VerifyError):
-    """`case_not_open`, `already_verified`, `not_verified`, `invite_used`, `session_already_claimed`,
-    `session_not_claimed`, `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was).
+    """`action_exists`, `actions_exhausted`, `case_not_open`, `already_verified`, `not_verified`, `invite_used`,
+    `session_already_claimed`, `session_not_claimed`, `token_already_redeemed` (then `receipt_id` is given to the client
+    whose redemption it was).
     """
 
     def __init__(self, code: str, message: str, *, receipt_id: str | None = None) -> None:

@@ -18,10 +18,11 @@ from verify.casefile import (
     ReferenceState,
     Subject,
 )
-from verify.cases import blob_name, check_open, check_owner, find_subject, known_case, reference_binding
+from verify.cases import check_open, check_owner, find_subject, known_case
 from verify.clients import Client
 from verify.errors import Conflict, Gone, Invalid, NotFound, Refused
 from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
+from verify.references import blob_name, reference_binding
 from verify.standing import is_verified
 from verify.statements import CONSENT, Statement, intent_sha256, intent_statement
 from verify.store import Change, Store

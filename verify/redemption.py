@@ -10,12 +10,13 @@ from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 from verify.audit import Event
-from verify.casefile import CaseFile, CaseState, Mode, Receipt, VerificationState
-from verify.cases import check_open, known_case
+from verify.casefile import CaseFile, Mode, Receipt, VerificationState
+from verify.cases import check_open, completed, known_case, redeemed_subjects
 from verify.clients import Client
 from verify.errors import Conflict, Gone, NotFound, Refused
 from verify.identifiers import Entropy, new_part, part_of
 from verify.jose import SigningKey, sign
+from verify.rules import unmet
 from verify.store import Change, LateError, Store
 from verify.tokens import TokenClaims, Tokens, check_valid
 
@@ -185,28 +186,21 @@ def _already_redeemed(file: CaseFile, client: Client, claims: TokenClaims) -> Co
 
 
 def _check_rule(file: CaseFile, presented: tuple[Presented, ...]) -> None:
-    """The people presented must satisfy the case's rule, nobody twice."""
+    """The people presented, with those redeemed before, must satisfy the case's rule; nobody twice."""
     people = {each.claims.subject for each in presented}
-    needed = _needed(file)
-    if len(people) != len(presented) or len(people) < needed:
-        message = f"the case's rule needs the tokens of {needed} different people; {len(people)} were presented"
-        raise Refused("rule_not_met", message)
+    if len(people) != len(presented):
+        raise Refused("rule_not_met", "the same person's token was presented twice")
+    lacking = unmet(file, people | redeemed_subjects(file))
+    if lacking is not None:
+        raise Refused("rule_not_met", f"the case's rule is not met: {lacking}")
 
 
 def _redeemed(file: CaseFile, receipts: tuple[Receipt, ...]) -> CaseFile:
-    """The file after the redemptions; the case is completed once as many people are redeemed as its rule needs."""
+    """The file after the redemptions; the case is completed once its rule holds for those who are redeemed."""
     used = [
         replace(file.verifications[receipt.verification_id], state=VerificationState.REDEEMED) for receipt in receipts
     ]
-    after = file.with_(*used, *receipts)
-    people = {each.subject_id for each in after.verifications.values() if each.state is VerificationState.REDEEMED}
-    return after.with_(replace(file.case, state=CaseState.COMPLETED)) if len(people) >= _needed(file) else after
-
-
-def _needed(file: CaseFile) -> int:
-    """How many people the case's rule needs."""
-    rule = file.case.rule
-    return rule.k if rule.kind == "k_of_n" and rule.k is not None else len(file.subjects)
+    return completed(file.with_(*used, *receipts))
 
 
 def _receipt(receipt_id: str, claims: TokenClaims, client: Client, now: float) -> Receipt:

@@ -22,12 +22,13 @@ from verify.casefile import (
     Verification,
     VerificationState,
 )
-from verify.cases import blob_name, check_open, known_case, reference_binding
+from verify.cases import check_open, known_case
 from verify.decision import Accepted, decide, public_outcome
 from verify.errors import Conflict, Gone, NotFound, Refused
 from verify.evidence import Evidence
 from verify.identifiers import Entropy, hash_secret, new_part, new_secret, parse_code, part_of, secret_matches
 from verify.policy import Policy
+from verify.references import blob_name, reference_binding
 from verify.standing import is_verified
 from verify.store import Change, LateError, Store
 from verify.vault import Vault

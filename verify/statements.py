@@ -4,12 +4,14 @@ Both are rendered here from structured fields, never from free text of a client,
 goes into the consent record, the verification, the token and the receipt.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from string import Formatter
 
 from verify.actions import ACTIONS, ROLES
-from verify.casefile import Case, Language, Subject
+from verify.amounts import grouped
+from verify.casefile import Case, Language, Money, Subject, Words
 
 CONSENT_VERSION = "2026-11"
 
@@ -45,20 +47,150 @@ CONSENT = Statement(version=CONSENT_VERSION, zh=_CONSENT["zh"], en=_CONSENT["en"
 
 
 def intent_statement(case: Case, subject: Subject) -> Statement:
-    """What the person says by verifying: which role, which action, which document."""
-    action, role = ACTIONS[case.action], ROLES[subject.role]
-    document = case.document_sha256
-    return Statement(
-        version=CONSENT_VERSION,
-        zh=f"我以{role[0]}身份,就“{action.zh}”事项(文件摘要 {document})确认本人真实意愿,并同意提交登记。",
-        en=(
-            f"As {role[1]} I confirm my true intention to {action.en} (document digest {document}) and agree to its "
-            "filing."
-        ),
-    )
+    """What the person says by verifying: in which role and for whom, to what; every field that was given is in it."""
+    zh, en = zip(*_sentences(case, subject), strict=True)
+    return Statement(version=CONSENT_VERSION, zh="".join(zh), en=" ".join(en))
 
 
 def intent_sha256(case: Case, subject: Subject) -> str:
     """One hash over both languages: which one was read does not change what was meant."""
     statement = intent_statement(case, subject)
     return sha256(f"{statement.zh}\n{statement.en}".encode()).hexdigest()
+
+
+def _sentences(case: Case, subject: Subject) -> Iterator[Words]:
+    """The confirmation, what is agreed to if there are words for it, and the fields that are not in those."""
+    role = subject.role_words or ROLES[subject.role]
+    voice = _voice(subject, role)
+    yield _confirmation(case, voice)
+    facts = _facts(case, subject)
+    agreement = _agreement(case.action, subject.role, facts)
+    if agreement is not None:
+        values = {"role": role, **facts}
+        zh, en = (agreement[side].format_map({name: words[side] for name, words in values.items()}) for side in (0, 1))
+        yield f"{voice.who[0]}同意{zh}。", f"{voice.who[1]} to {en}."
+    rest = [name for name in facts if agreement is None or name not in _fields(agreement)]
+    if rest:
+        zh, en = (
+            _PUNCTUATION[side].join(f"{_LABELS[name][side]}{facts[name][side]}" for name in rest) for side in (0, 1)
+        )
+        yield f"所填事项:{zh}。", f"Particulars: {en}."
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """How a person speaks: for themselves, for an organisation or for a principal."""
+
+    opening: Words
+    will: Words
+    who: Words
+
+
+def _voice(subject: Subject, role: Words) -> _Voice:
+    (zh, en), behalf = role, subject.on_behalf_of
+    if behalf is None:
+        return _Voice((f"我以{zh}身份", f"As {en} I"), ("本人", "my"), ("本人", "I agree"))
+    if behalf.kind == "organisation":
+        opening = (
+            f"我代表{zh}“{behalf.name}”(统一社会信用代码 {behalf.id})",
+            f"On behalf of {en} “{behalf.name}” (unified social credit code {behalf.id}) I",
+        )
+        return _Voice(opening, ("该组织", "its"), ("该组织", "It agrees"))
+    opening = (
+        f"我受{zh}{behalf.name}委托(授权编号 {behalf.id})",
+        f"On behalf of {en} {behalf.name} (appointment {behalf.id}) I",
+    )
+    return _Voice(opening, ("委托人", "the principal's"), ("委托人", "The principal agrees"))
+
+
+def _confirmation(case: Case, voice: _Voice) -> Words:
+    document, (zh, en) = case.document_sha256, _action_words(case)
+    return (
+        f"{voice.opening[0]},就{zh}事项(文件摘要 {document})确认{voice.will[0]}真实意愿,并同意提交登记。",
+        f"{voice.opening[1]} confirm {voice.will[1]} true intention to {en} (document digest {document}) and agree to "
+        "its filing.",
+    )
+
+
+def _action_words(case: Case) -> Words:
+    """The words of the law, or the client's in quotation marks and as the client's."""
+    if case.action_words is None:
+        action = ACTIONS[case.action]
+        return f"“{action.zh}”", action.en
+    zh, en = case.action_words
+    return f"“{zh}”(由{case.client_name}描述)", f"do what {case.client_name} describes as “{en}”"
+
+
+def _facts(case: Case, subject: Subject) -> dict[str, Words]:
+    """The fields that were given, as they are read."""
+    details, capital, share = case.details, case.details.registered_capital, subject.share_percent
+    facts: dict[str, Words | None] = {
+        "company_name": _quoted(details.company_name),
+        "registered_capital": None if capital is None else _sum(capital),
+        "counterparty": _quoted(details.counterparty),
+        "share_percent": None if share is None else (f"{share}%", f"{share} %"),
+    }
+    return {name: words for name, words in facts.items() if words is not None}
+
+
+def _quoted(text: str | None) -> Words | None:
+    return None if text is None else (f"“{text}”", f"“{text}”")
+
+
+def _sum(money: Money) -> Words:
+    text = f"{money.currency} {grouped(money.amount)}"
+    return (f"人民币{grouped(money.amount)}元" if money.currency == "CNY" else text), text
+
+
+def _agreement(action: str, role: str, facts: Mapping[str, Words]) -> Words | None:
+    """The first words whose fields were all given: those of the role before those of everybody."""
+    candidates = (*_AGREEMENTS.get((action, role), ()), *_AGREEMENTS.get((action, ""), ()))
+    return next((words for words in candidates if _fields(words) <= {"role", *facts}), None)
+
+
+def _fields(words: Words) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(words[1]) if name}
+
+
+_PUNCTUATION: Words = (";", "; ")
+_LABELS: Mapping[str, Words] = {
+    "company_name": ("公司名称", "company "),
+    "registered_capital": ("注册资本", "registered capital "),
+    "counterparty": ("交易对方", "counterparty "),
+    "share_percent": ("持股比例", "share "),
+}
+_AGREEMENTS: Mapping[tuple[str, str], tuple[Words, ...]] = {
+    ("company.establish", "shareholder"): (
+        (
+            "成为{company_name}的股东,持股比例为{share_percent}",
+            "become a shareholder of {company_name} with {share_percent}",
+        ),
+        ("成为{company_name}的股东", "become a shareholder of {company_name}"),
+    ),
+    ("company.establish", "agent"): (
+        ("代理{company_name}的设立登记", "act as agent for the registration of {company_name}"),
+    ),
+    ("company.establish", ""): (("担任{company_name}的{role}", "serve as {role} of {company_name}"),),
+    ("capital.increase", "shareholder"): (
+        (
+            "将{company_name}的注册资本增加至{registered_capital},增资后持股比例为{share_percent}",
+            "increase the registered capital of {company_name} to {registered_capital} and to hold {share_percent}",
+        ),
+    ),
+    ("capital.increase", ""): (
+        (
+            "将{company_name}的注册资本增加至{registered_capital}",
+            "increase the registered capital of {company_name} to {registered_capital}",
+        ),
+    ),
+    ("share.transfer", "shareholder"): (
+        (
+            "与{counterparty}转让{company_name}的股权,转让后持股比例为{share_percent}",
+            "transfer shares of {company_name} with {counterparty} and to hold {share_percent} afterwards",
+        ),
+        ("与{counterparty}转让{company_name}的股权", "transfer shares of {company_name} with {counterparty}"),
+    ),
+    ("company.change", ""): (("变更{company_name}的登记事项", "change the registration of {company_name}"),),
+    ("company.cancel", ""): (("注销{company_name}", "cancel {company_name}"),),
+}
+"""By action and role ("" for all others), the fullest first: what is agreed to, after "agree to"."""

@@ -208,6 +208,12 @@ class Store:
         """Write a record."""
         await self._connection.ask("HSET", self._key(kind), name, content)
 
+    async def add_record(self, kind: str, name: str, content: bytes) -> bytes:
+        """Write a record unless there is one of that name; the content that is stored now."""
+        key = self._key(kind)
+        _, stored = await self._connection.ask_all(("HSETNX", key, name, content), ("HGET", key, name))
+        return bytes(stored)
+
     async def records(self, kind: str) -> dict[str, bytes]:
         """All records of a kind."""
         stored = await self._connection.ask("HGETALL", self._key(kind))

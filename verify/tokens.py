@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from verify.audit import Event
-from verify.casefile import CaseFile, Mode, Verification, VerificationState
+from verify.casefile import CaseFile, Mode, Subject, Verification, VerificationState
 from verify.cases import check_open, check_owner, find_subject, known_case
 from verify.clients import Client
 from verify.errors import Conflict, Gone, Invalid, Refused
@@ -36,6 +36,8 @@ class TokenClaims:
     verification: str
     action: str
     role: str
+    on_behalf_of: str
+    """`self`, `organisation:<credit code>` or `deputy:<appointment>`."""
     roster_version: int
     document_sha256: str
     intent_sha256: str
@@ -131,7 +133,8 @@ class Tokens:
             verification=verification.id,
             action=verification.action,
             role=verification.role,
-            roster_version=verification.roster_version,
+            on_behalf_of=_on_behalf_of(file.subjects[verification.subject_id]),
+            roster_version=file.case.roster_version,
             document_sha256=verification.document_sha256,
             intent_sha256=verification.intent_sha256,
             provenance=verification.provenance,
@@ -165,6 +168,10 @@ def check_valid(verification: Verification, *, now: float, epoch: int) -> None:
         raise Gone("verification_revoked", "the verification was revoked by a change of the case: verify again")
     if not is_valid(verification, now=now, epoch=epoch):
         raise Gone("verification_expired", "the verification is no longer valid: the person must verify again")
+
+
+def _on_behalf_of(subject: Subject) -> str:
+    return "self" if subject.on_behalf_of is None else f"{subject.on_behalf_of.kind}:{subject.on_behalf_of.id}"
 
 
 def _invalid() -> Invalid:

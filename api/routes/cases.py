@@ -1,16 +1,11 @@
 """Cases: opening one with its roster, looking at it, cancelling it, inviting its people."""
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter, status
 
 from api.dependencies import CallingClient, ServicesNow
-from api.schemas.cases import CancelCase, CaseBody, IdDocumentBody, NewCaseBody, NewSubjectBody, RuleBody, SubjectBody
+from api.rosters import case_body, new_case
+from api.schemas.cases import CancelCase, CaseBody, NewCaseBody
 from api.schemas.invites import IssuedInviteBody
-from verify.casefile import Rule, Subject
-from verify.cases import CaseView, NewCase, NewSubject
-from verify.identity_documents import IdentityDocument
-from verify.standing import Standing
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
@@ -18,19 +13,19 @@ router = APIRouter(prefix="/v1/cases", tags=["cases"])
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def open_case(body: NewCaseBody, client: CallingClient, services: ServicesNow) -> CaseBody:
     """Open a case. Photos are checked for format and size only; they become templates once their people consent."""
-    return _case_body(await services.cases.open(client, _new_case(body)))
+    return case_body(await services.cases.open(client, new_case(body)))
 
 
 @router.get("/{case_id}")
 async def get_case(case_id: str, client: CallingClient, services: ServicesNow) -> CaseBody:
     """A case of the calling client, and how far its people are."""
-    return _case_body(await services.cases.get(client, case_id))
+    return case_body(await services.cases.get(client, case_id))
 
 
 @router.post("/{case_id}/cancel")
 async def cancel_case(case_id: str, body: CancelCase, client: CallingClient, services: ServicesNow) -> CaseBody:
     """Cancel an open case; what was verified for it is void."""
-    return _case_body(await services.cases.cancel(client, case_id, body.reason))
+    return case_body(await services.cases.cancel(client, case_id, body.reason))
 
 
 @router.post("/{case_id}/subjects/{subject_id}/invites", status_code=status.HTTP_201_CREATED)
@@ -42,65 +37,4 @@ async def issue_invite(case_id: str, subject_id: str, client: CallingClient, ser
         url=f"{services.public_url}/#{issued.code}",
         expires_at=issued.expires_at,
         attempts=issued.attempts,
-    )
-
-
-def _new_case(body: NewCaseBody) -> NewCase:
-    return NewCase(
-        action=body.action,
-        document_sha256=body.document_sha256,
-        subjects=tuple(_new_subject(subject) for subject in body.subjects),
-        rule=Rule(kind=body.rule.kind, k=body.rule.k),
-        external_id=body.external_id,
-        deadline=body.deadline,
-    )
-
-
-def _new_subject(body: NewSubjectBody) -> NewSubject:
-    return NewSubject(
-        name=body.name,
-        role=body.role,
-        document=_document(body.id_document),
-        photo=body.reference.photo,
-        provenance=body.reference.provenance,
-    )
-
-
-def _document(body: IdDocumentBody) -> IdentityDocument:
-    return IdentityDocument(
-        type=body.type,
-        number=body.number,
-        issuing_state=body.issuing_state,
-        mrz_check_digit=body.mrz_check_digit,
-    )
-
-
-def _case_body(view: CaseView) -> CaseBody:
-    case = view.file.case
-    return CaseBody(
-        id=case.id,
-        state=view.state.value,
-        mode=case.mode,
-        action=case.action,
-        document_sha256=case.document_sha256,
-        external_id=case.external_id,
-        roster_version=case.roster_version,
-        rule=RuleBody(kind=case.rule.kind, k=case.rule.k),
-        reason=case.reason,
-        opened_at=datetime.fromtimestamp(case.opened_at, UTC),
-        deadline=datetime.fromtimestamp(case.deadline, UTC),
-        subjects=tuple(_subject_body(each, view.standings[each.id]) for each in view.file.subjects.values()),
-    )
-
-
-def _subject_body(subject: Subject, standing: Standing) -> SubjectBody:
-    return SubjectBody(
-        id=subject.id,
-        role=subject.role,
-        name_masked=subject.name_masked,
-        id_masked=subject.id_masked,
-        provenance=subject.provenance,
-        reference_state=subject.reference_state.value,
-        reference_reason=subject.reference_reason,
-        state=standing.value,
     )

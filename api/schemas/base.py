@@ -35,6 +35,10 @@ Secret = Annotated[str, Field(min_length=1, max_length=512, repr=False)]
 SignedToken = Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
 """A compact JWS; ours have some 1,100 characters."""
 
+Share = Annotated[
+    str, Field(max_length=16, description="percent as a decimal string, above 0 and up to 100, up to 6 places")
+]
+
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 EXAMPLE_PHOTO = "/9j/4AAQSkZJRgABAQ…"

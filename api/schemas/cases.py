@@ -1,9 +1,9 @@
 """Bodies of cases."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from api.schemas.base import (
     EXAMPLE_CASE,
@@ -15,9 +15,19 @@ from api.schemas.base import (
     Name,
     Photo,
     Sha256,
+    Share,
 )
 
 Provenance = Literal["authority", "card_capture", "client_upload"]
+Role = Annotated[str, Field(max_length=64, description="for example `shareholder`, `legal_representative`")]
+CreditCode = Annotated[str, Field(max_length=64, description="unified social credit code (GB 32100-2015)")]
+Metadata = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")],
+        Annotated[str, Field(max_length=500)],
+    ],
+    Field(max_length=20, description="the client's own notes; shown to nobody else and part of no statement"),
+]
 
 
 class IdDocumentBody(Body):
@@ -44,20 +54,69 @@ class ReferenceBody(Body):
     provenance: Provenance = Field(description="who vouches for the photo")
 
 
-class NewSubjectBody(Body):
-    """One person in one role."""
+class PersonBody(Body):
+    """One person in one role. The same person may be on the roster several times, in other roles or for others."""
 
+    kind: Literal["person"] = "person"
     name: Name = Field(repr=False)
-    role: str = Field(max_length=64, description="for example `shareholder`, `legal_representative`")
+    role: Role
     id_document: IdDocumentBody
+    share_percent: Share | None = None
+    signs_for: CreditCode | None = Field(
+        default=None, description="credit code of the organisation of the roster that the person signs for"
+    )
+
+
+class NewSubjectBody(PersonBody):
+    """One person in one role, with the ID photo."""
+
     reference: ReferenceBody
 
 
-class RuleBody(Body):
-    """Whose verification the case needs: everybody's, or that of `k` people."""
+class NewOrganisationBody(Body):
+    """An organisation in one role, such as a corporate shareholder. A person with the same role signs for it."""
 
-    kind: Literal["all", "k_of_n"] = "all"
+    kind: Literal["organisation"]
+    name: Name
+    role: Role
+    credit_code: CreditCode
+    share_percent: Share | None = None
+
+
+def kind_of(entry: Any) -> str:
+    """`person` unless an entry of a roster says otherwise."""
+    return str(entry.get("kind", "person") if isinstance(entry, dict) else getattr(entry, "kind", "person"))
+
+
+NewEntryBody = Annotated[
+    Annotated[NewSubjectBody, Tag("person")] | Annotated[NewOrganisationBody, Tag("organisation")],
+    Discriminator(kind_of),
+]
+
+
+class RuleBody(Body):
+    """Whose verification the case needs: everybody's, that of `k` different people, or of each role some."""
+
+    kind: Literal["all", "k_of_n", "per_role"] = "all"
     k: int | None = Field(default=None, ge=1, description="for `k_of_n` only")
+    roles: dict[str, Literal["all"] | int] | None = Field(
+        default=None, max_length=50, description="for `per_role` only: by role `all` or a number of people"
+    )
+
+
+class MoneyBody(Body):
+    """A sum of money, exact."""
+
+    amount: str = Field(max_length=20, description="decimal string, up to 2 places")
+    currency: str = Field(default="CNY", max_length=3, description="ISO 4217")
+
+
+class DetailsBody(Body):
+    """What the filing is about. Every field that is given is part of what each person confirms."""
+
+    company_name: str | None = Field(default=None, max_length=200)
+    registered_capital: MoneyBody | None = None
+    counterparty: str | None = Field(default=None, max_length=200)
 
 
 class NewCaseBody(Body):
@@ -72,13 +131,26 @@ class NewCaseBody(Body):
                     "external_id": "2026-000123",
                     "deadline": EXAMPLE_TIME,
                     "rule": {"kind": "all"},
+                    "details": {
+                        "company_name": "上海示例科技有限公司",
+                        "registered_capital": {"amount": "5000000", "currency": "CNY"},
+                    },
+                    "metadata": {"window": "3"},
                     "subjects": [
+                        {
+                            "kind": "organisation",
+                            "name": "示例投资有限公司",
+                            "role": "shareholder",
+                            "credit_code": "91310000775785552L",
+                            "share_percent": "66.666667",
+                        },
                         {
                             "name": "张三",
                             "role": "shareholder",
                             "id_document": {"type": "cn_resident_id", "number": "310115199001011232"},
+                            "signs_for": "91310000775785552L",
                             "reference": {"photo": EXAMPLE_PHOTO, "provenance": "authority"},
-                        }
+                        },
                     ],
                 }
             ]
@@ -87,10 +159,32 @@ class NewCaseBody(Body):
 
     action: str = Field(max_length=64, description="`company.establish`, `capital.increase`, `share.transfer`, …")
     document_sha256: Sha256
-    subjects: tuple[NewSubjectBody, ...] = Field(min_length=1, max_length=500)
+    subjects: tuple[NewEntryBody, ...] = Field(
+        min_length=1, max_length=500, description="the roster: people, and organisations for whom people sign"
+    )
     rule: RuleBody = RuleBody()
+    details: DetailsBody = DetailsBody()
     external_id: str | None = Field(default=None, max_length=200, description="the client's own number of the filing")
+    metadata: Metadata = Field(default_factory=dict)
     deadline: datetime | None = Field(default=None, description="with time zone; 30 days from now if missing")
+
+
+class OnBehalfOfBody(Body):
+    """Whom a person stands for."""
+
+    kind: Literal["organisation", "deputy"]
+    id: str = Field(description="credit code of an organisation, or the deputy's appointment")
+    name: str = Field(description="of an organisation in full, of a principal masked")
+
+
+class OrganisationBody(Body):
+    """An organisation on the roster."""
+
+    id: str
+    role: str
+    name: str
+    credit_code: str
+    share_percent: str | None = None
 
 
 class SubjectBody(Body):
@@ -100,6 +194,8 @@ class SubjectBody(Body):
     role: str
     name_masked: str
     id_masked: str
+    share_percent: str | None = None
+    on_behalf_of: OnBehalfOfBody | None = None
     provenance: Provenance
     reference_state: str = Field(description="`portrait` before consent, then `template`; `unusable` or `erased`")
     reference_reason: str | None = Field(default=None, description="why the ID photo cannot be used")
@@ -121,6 +217,8 @@ class CaseBody(Body):
                     "external_id": "2026-000123",
                     "roster_version": 1,
                     "rule": {"kind": "all"},
+                    "details": {"company_name": "上海示例科技有限公司"},
+                    "metadata": {},
                     "opened_at": EXAMPLE_TIME,
                     "deadline": EXAMPLE_TIME,
                     "subjects": [
@@ -147,10 +245,15 @@ class CaseBody(Body):
     external_id: str | None
     roster_version: int
     rule: RuleBody
-    reason: str | None = Field(default=None, description="why it was cancelled")
+    details: DetailsBody
+    metadata: dict[str, str]
+    reason: str | None = Field(
+        default=None, description="why it has ended: `rule_met`, `deadline_passed`, or why it was cancelled"
+    )
     opened_at: datetime
     deadline: datetime
     subjects: tuple[SubjectBody, ...]
+    organisations: tuple[OrganisationBody, ...] = ()
 
 
 class CancelCase(Body):

@@ -105,3 +105,68 @@ async def test_several_people_have_ids_of_their_own(api: RunningApi, portraits: 
     photo = portraits["person_a_1"]
     filing = await api.desk.open(registrant(photo), registrant(photo, role="legal_representative"))
     assert len(set(filing.subjects)) == 2
+
+
+OWNER = {
+    "kind": "organisation",
+    "name": "示例投资有限公司",
+    "role": "shareholder",
+    "credit_code": "91310000775785552L",
+    "share_percent": "66.6",
+}
+
+
+async def test_a_case_with_an_organisation_details_and_a_rule_by_role_is_read_back(
+    api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    details = {
+        "company_name": "示例科技有限公司",
+        "registered_capital": {"amount": "5000000", "currency": "CNY"},
+        "counterparty": None,
+    }
+    rule = {"kind": "per_role", "k": None, "roles": {"shareholder": "all"}}
+    sent = body(portraits["person_a_1"], details=details, rule=rule, metadata={"window": "3"})
+    sent["subjects"] = [OWNER, {**sent["subjects"][0], "signs_for": OWNER["credit_code"]}]
+    created = await api.http.post("/v1/cases", json=sent)
+    assert created.status_code == 201
+    case = created.json()
+    assert (case["details"], case["rule"], case["metadata"]) == (details, rule, {"window": "3"})
+    assert [each["share_percent"] for each in case["organisations"]] == ["66.6"]
+    assert case["subjects"][0]["on_behalf_of"] == {
+        "kind": "organisation",
+        "id": OWNER["credit_code"],
+        "name": OWNER["name"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"rule": {"kind": "k_of_n", "k": 1}, "action": "company.change"}, "required_role_missing"),
+        ({"rule": {"kind": "per_role", "roles": {"king": 1}}}, "rule_invalid"),
+        ({"rule": {"kind": "per_role", "roles": {"shareholder": "some"}}}, "request_invalid"),
+        ({"details": {"company_name": "公司\n同意"}}, "text_invalid"),
+        ({"details": {"registered_capital": {"amount": "1e9"}}}, "amount_invalid"),
+        ({"details": {"remark": "free text"}}, "request_invalid"),
+        ({"metadata": {f"key{number}": "" for number in range(21)}}, "request_invalid"),
+        ({"metadata": {"key": "x" * 501}}, "request_invalid"),
+        ({"subjects": [OWNER]}, "roster_invalid"),
+        ({"subjects": [{**OWNER, "kind": "cat"}]}, "request_invalid"),
+        ({"subjects": ["nobody"]}, "request_invalid"),
+    ],
+)
+async def test_what_a_case_cannot_say_is_refused(
+    api: RunningApi, portraits: dict[str, bytes], changes: dict[str, Any], code: str
+) -> None:
+    answer = await api.http.post("/v1/cases", json=body(portraits["person_a_1"], **changes))
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+async def test_an_id_number_that_cannot_be_is_refused_and_not_quoted(
+    api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    sent = body(portraits["person_a_1"])
+    sent["subjects"][0]["id_document"] = {"type": "cn_resident_id", "number": "110105194912310021"}
+    answer = await api.http.post("/v1/cases", json=sent)
+    assert (answer.status_code, answer.json()["code"]) == (422, "id_document_invalid")
+    assert "110105194912310021" not in answer.text

@@ -30,7 +30,7 @@ async def test_a_dead_store_is_503_and_nothing_is_lost_when_it_is_back(
     embedded_api: RunningApi, portraits: dict[str, bytes]
 ) -> None:
     api = embedded_api
-    person = Registrant(name="张三", role="director", id_number="E1", photo=portraits["person_a_1"])
+    person = Registrant(name="张三", role="shareholder", id_number="E1", photo=portraits["person_a_1"])
     filing = await api.desk.open(person)
     server = api.services.store._embedded._server  # the very process, to kill it as the system would
     os.kill(server.pid, signal.SIGSTOP)

@@ -67,7 +67,9 @@ async def test_a_forged_token_is_no_token(api: RunningApi, filing: Filing, token
 async def test_people_of_a_case_are_redeemed_together_or_not_at_all(
     api: RunningApi, portraits: dict[str, bytes]
 ) -> None:
-    filing = await api.desk.open(registrant(portraits["person_a_1"]), registrant(portraits["person_b_1"]))
+    filing = await api.desk.open(
+        registrant(portraits["person_a_1"]), registrant(portraits["person_b_1"], id_number="E2")
+    )
     for subject in filing.subjects:
         await verified(api, filing, subject)
     tokens = [

@@ -16,9 +16,11 @@ from liveness.challenge import Cue
 from liveness.report import CueOutcome, CueReport, LivenessReport, Signal, Status
 from models.embedding import Embedding
 from models.errors import FaceError
+from verify.actions import Action
 from verify.casefile import CaseFile
-from verify.cases import Cases, NewCase, NewSubject
+from verify.cases import Cases, NewCase
 from verify.clients import Client, Clients
+from verify.enrolment import NewOrganisation, NewSubject
 from verify.evidence import Evidence
 from verify.identity_documents import IdentityDocument, resident_check_character
 from verify.invites import CaptureGrant, ConsentGiven, Invites, InviteView
@@ -30,6 +32,10 @@ from verify.store import Store
 from verify.tokens import Tokens
 
 POLICY = load_policy()
+VOTE = Action(
+    name="client.vote", zh="表决章程修正案", en="vote on the amendment", roles={"observer": ("观察员", "observer")}
+)
+"""An action that a client may register: no minimum rule of the operator binds it."""
 DOCUMENT = sha256(b"articles of association").hexdigest()
 FACELESS = (1, 2, 3)
 """Colour of the photo in which the pretended embedder finds no face."""
@@ -108,6 +114,16 @@ def person(number: int = 0, **changes: object) -> NewSubject:
         "provenance": "authority",
     }
     return NewSubject(**{**fields, **changes})
+
+
+ESTABLISHMENT = ("shareholder", "legal_representative", "finance_head")
+"""Roles without which no company is established."""
+CREDIT_CODE = "91310000775785552L"
+
+
+def holding(**changes: object) -> NewOrganisation:
+    fields = {"name": "示例投资有限公司", "role": "shareholder", "credit_code": CREDIT_CODE}
+    return NewOrganisation(**{**fields, **changes})
 
 
 def filing(people: int = 1, **changes: object) -> NewCase:

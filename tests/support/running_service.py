@@ -48,5 +48,5 @@ async def running_api(settings: Settings, engine: Engine) -> AsyncIterator[Runni
             await serving
 
 
-def registrant(photo: bytes, *, role: str = "shareholder") -> Registrant:
-    return Registrant(name="张三丰", role=role, id_number="E12345678", photo=photo)
+def registrant(photo: bytes, *, role: str = "shareholder", id_number: str = "E12345678") -> Registrant:
+    return Registrant(name="张三丰", role=role, id_number=id_number, photo=photo)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from registry_office import ClockedStore, Office, open_office, restate
+from registry_office import VOTE, ClockedStore, Office, open_office, restate
 
 from verify.audit import verify_chain
 from verify.casefile import CaseState, Rule
@@ -176,7 +176,8 @@ async def test_the_rule_must_hold(office: Office, presented: tuple[int, ...]) ->
 
 
 async def test_two_of_three_are_enough_when_the_rule_says_so(office: Office) -> None:
-    file, people = await office.case(3, rule=Rule(kind="k_of_n", k=2))
+    await office.cases.actions.register(office.client, VOTE)
+    file, people = await office.case(3, action=VOTE.name, rule=Rule(kind="k_of_n", k=2))
     await office.verify(file, *people[:2])
     tokens = tuple([(await office.mint(file, subject), restate(file, subject)) for subject in people[:2]])
     assert len(await office.redemptions.redeem_case(office.client, file.case.id, tokens)) == 2

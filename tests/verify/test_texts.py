@@ -6,12 +6,10 @@ from hashlib import sha256
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from registry_office import Office
 
-from verify.actions import ACTIONS, ROLES
 from verify.identifiers import case_of, link_code, new_part, new_secret, parse_code, secret_matches
 from verify.masking import mask_id, mask_name
-from verify.statements import CONSENT, intent_sha256, intent_statement
+from verify.statements import CONSENT
 
 
 @pytest.mark.parametrize(
@@ -49,25 +47,6 @@ def test_any_text_belongs_to_a_case_or_none(text: str) -> None:
 def test_a_missing_hash_matches_nothing() -> None:
     assert not secret_matches("", None)
     assert not secret_matches("x", sha256(b"y").hexdigest())
-
-
-async def test_a_statement_names_role_action_and_document_in_both_languages(office: Office) -> None:
-    for action in ACTIONS:
-        file, (subject,) = await office.case(action=action)
-        statement = intent_statement(file.case, file.subjects[subject])
-        role = file.subjects[subject].role
-        assert ACTIONS[action].zh in statement.zh
-        assert ROLES[role][0] in statement.zh
-        assert ACTIONS[action].en in statement.en
-        assert ROLES[role][1] in statement.en
-        assert file.case.document_sha256 in statement.zh
-        assert file.case.document_sha256 in statement.en
-
-
-async def test_another_document_is_another_intent(office: Office) -> None:
-    one, (first,) = await office.case()
-    other, (second,) = await office.case(document_sha256="0" * 64)
-    assert intent_sha256(one.case, one.subjects[first]) != intent_sha256(other.case, other.subjects[second])
 
 
 def test_the_two_languages_have_hashes_of_their_own() -> None:

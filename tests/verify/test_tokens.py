@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import OctKey
-from registry_office import Office, restate
+from registry_office import CREDIT_CODE, Office, holding, person, restate
 
 from verify.errors import Conflict, Invalid, Refused
 from verify.jose import new_signing_key, sign
@@ -57,6 +57,15 @@ async def test_a_good_token_says_all_that_it_is_for(office: Office, token: str) 
         "unattested",
     )
     assert 0 < claims.exp - claims.iat <= 600
+
+
+async def test_a_token_says_on_whose_behalf(office: Office, token: str) -> None:
+    assert office.tokens.read(token, expected_client=office.client).on_behalf_of == "self"
+    signer = person(signs_for=CREDIT_CODE)
+    file, (subject,) = await office.case(subjects=(signer,), organisations=(holding(),))
+    signed = await office.verified_token(file, subject)
+    receipt = await office.redemptions.redeem(office.client, signed, restate(file, subject))
+    assert claims_of(signed)["on_behalf_of"] == receipt.claims["on_behalf_of"] == f"organisation:{CREDIT_CODE}"
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "ES256", "EdDSA", "", None])

@@ -1,0 +1,136 @@
+"""Translation between the bodies of cases and the values of `verify`."""
+
+from datetime import UTC, datetime
+
+from api.schemas.cases import (
+    CaseBody,
+    DetailsBody,
+    IdDocumentBody,
+    MoneyBody,
+    NewCaseBody,
+    NewOrganisationBody,
+    NewSubjectBody,
+    OnBehalfOfBody,
+    OrganisationBody,
+    RuleBody,
+    SubjectBody,
+)
+from verify.casefile import Details, Money, Organisation, Rule, Subject
+from verify.cases import CaseView, NewCase
+from verify.enrolment import NewOrganisation, NewSubject
+from verify.identity_documents import IdentityDocument
+from verify.standing import Standing
+
+
+def new_case(body: NewCaseBody) -> NewCase:
+    """A case with its roster."""
+    return NewCase(
+        action=body.action,
+        document_sha256=body.document_sha256,
+        subjects=tuple(new_subject(entry) for entry in body.subjects if isinstance(entry, NewSubjectBody)),
+        organisations=tuple(
+            new_organisation(entry) for entry in body.subjects if isinstance(entry, NewOrganisationBody)
+        ),
+        rule=Rule(kind=body.rule.kind, k=body.rule.k, roles=body.rule.roles or {}),
+        details=details_of(body.details),
+        external_id=body.external_id,
+        metadata=body.metadata,
+        deadline=body.deadline,
+    )
+
+
+def new_subject(body: NewSubjectBody) -> NewSubject:
+    """A person with a photo."""
+    return NewSubject(
+        name=body.name,
+        role=body.role,
+        document=id_document(body.id_document),
+        photo=body.reference.photo,
+        provenance=body.reference.provenance,
+        share_percent=body.share_percent,
+        signs_for=body.signs_for,
+    )
+
+
+def new_organisation(body: NewOrganisationBody) -> NewOrganisation:
+    """An organisation."""
+    return NewOrganisation(
+        name=body.name, role=body.role, credit_code=body.credit_code, share_percent=body.share_percent
+    )
+
+
+def id_document(body: IdDocumentBody) -> IdentityDocument:
+    """An ID document."""
+    return IdentityDocument(
+        type=body.type,
+        number=body.number,
+        issuing_state=body.issuing_state,
+        mrz_check_digit=body.mrz_check_digit,
+    )
+
+
+def details_of(body: DetailsBody) -> Details:
+    """What a filing is about."""
+    capital = body.registered_capital
+    return Details(
+        company_name=body.company_name,
+        registered_capital=None if capital is None else Money(amount=capital.amount, currency=capital.currency),
+        counterparty=body.counterparty,
+    )
+
+
+def case_body(view: CaseView) -> CaseBody:
+    """A case as its client may see it."""
+    case = view.file.case
+    return CaseBody(
+        id=case.id,
+        state=view.state.value,
+        mode=case.mode,
+        action=case.action,
+        document_sha256=case.document_sha256,
+        external_id=case.external_id,
+        roster_version=case.roster_version,
+        rule=RuleBody(kind=case.rule.kind, k=case.rule.k, roles=dict(case.rule.roles) or None),
+        details=_details_body(case.details),
+        metadata=dict(case.metadata),
+        reason=view.reason,
+        opened_at=datetime.fromtimestamp(case.opened_at, UTC),
+        deadline=datetime.fromtimestamp(case.deadline, UTC),
+        subjects=tuple(_subject_body(each, view.standings[each.id]) for each in view.file.roster.values()),
+        organisations=tuple(_organisation_body(each) for each in view.file.legal_persons.values()),
+    )
+
+
+def _details_body(details: Details) -> DetailsBody:
+    capital = details.registered_capital
+    return DetailsBody(
+        company_name=details.company_name,
+        registered_capital=None if capital is None else MoneyBody(amount=capital.amount, currency=capital.currency),
+        counterparty=details.counterparty,
+    )
+
+
+def _organisation_body(organisation: Organisation) -> OrganisationBody:
+    return OrganisationBody(
+        id=organisation.id,
+        role=organisation.role,
+        name=organisation.name,
+        credit_code=organisation.credit_code,
+        share_percent=organisation.share_percent,
+    )
+
+
+def _subject_body(subject: Subject, standing: Standing) -> SubjectBody:
+    behalf = subject.on_behalf_of
+    return SubjectBody(
+        id=subject.id,
+        role=subject.role,
+        name_masked=subject.name_masked,
+        id_masked=subject.id_masked,
+        share_percent=subject.share_percent,
+        on_behalf_of=None if behalf is None else OnBehalfOfBody(kind=behalf.kind, id=behalf.id, name=behalf.name),
+        provenance=subject.provenance,
+        reference_state=subject.reference_state.value,
+        reference_reason=subject.reference_reason,
+        state=standing.value,
+    )
