@@ -17,6 +17,7 @@ from api.settings import Settings
 from models.embedding import Embedding
 from models.engine import Engine
 from models.image import decode_image
+from verify.amendments import Amendments
 from verify.cases import Cases
 from verify.clients import Clients
 from verify.invites import Invites
@@ -41,6 +42,7 @@ class Services:
     store: Store
     clients: Clients
     cases: Cases
+    amendments: Amendments
     invites: Invites
     sessions: Sessions
     tokens: Tokens
@@ -117,6 +119,13 @@ def _services(
     entropy = secrets.token_bytes
     keys = load_keys(settings.data_dir, entropy=entropy)
     metrics, log = Metrics(), get_logger("heyan")
+    cases = Cases(
+        store=store,
+        vault=keys.vault,
+        entropy=entropy,
+        allow_client_upload=settings.allow_client_upload,
+        minimum=minimum,
+    )
     tokens = Tokens(store=store, keys=keys.signing, issuer=settings.issuer, entropy=entropy)
 
     async def embed_reference(photo: bytes) -> Embedding:
@@ -129,13 +138,8 @@ def _services(
         policy=policy,
         store=store,
         clients=Clients(store, entropy),
-        cases=Cases(
-            store=store,
-            vault=keys.vault,
-            entropy=entropy,
-            allow_client_upload=settings.allow_client_upload,
-            minimum=minimum,
-        ),
+        cases=cases,
+        amendments=Amendments(cases),
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference),
         sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy),
         tokens=tokens,

@@ -58,6 +58,8 @@ def _content(heading: str, document: Document, content: Document) -> str:
 
 def _schema(document: Document, schema: Document) -> str:
     resolved = _resolve(document, schema)
+    if "oneOf" in resolved:
+        return "<p>or:</p>".join(_schema(document, option) for option in resolved["oneOf"])
     fields = resolved.get("properties", {})
     required = set(resolved.get("required", ()))
     rows = "".join(_field(name, _resolve(document, field), name in required) for name, field in fields.items())

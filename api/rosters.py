@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from api.schemas.cases import (
     CaseBody,
+    ChangedCaseBody,
     DetailsBody,
     IdDocumentBody,
     MoneyBody,
@@ -12,9 +13,12 @@ from api.schemas.cases import (
     NewSubjectBody,
     OnBehalfOfBody,
     OrganisationBody,
+    PersonBody,
+    ReplacedSubjectBody,
     RuleBody,
     SubjectBody,
 )
+from verify.amendments import CaseChanges
 from verify.casefile import Details, Money, Organisation, Rule, Subject
 from verify.cases import CaseView, NewCase
 from verify.enrolment import NewOrganisation, NewSubject
@@ -39,14 +43,20 @@ def new_case(body: NewCaseBody) -> NewCase:
     )
 
 
-def new_subject(body: NewSubjectBody) -> NewSubject:
-    """A person with a photo."""
+def entry_of(body: PersonBody | NewOrganisationBody) -> NewSubject | NewOrganisation:
+    """An entry of a roster."""
+    return new_organisation(body) if isinstance(body, NewOrganisationBody) else new_subject(body)
+
+
+def new_subject(body: PersonBody) -> NewSubject:
+    """A person, with a photo if one came."""
+    reference = body.reference if isinstance(body, NewSubjectBody | ReplacedSubjectBody) else None
     return NewSubject(
         name=body.name,
         role=body.role,
         document=id_document(body.id_document),
-        photo=body.reference.photo,
-        provenance=body.reference.provenance,
+        photo=None if reference is None else reference.photo,
+        provenance=None if reference is None else reference.provenance,
         share_percent=body.share_percent,
         signs_for=body.signs_for,
     )
@@ -67,6 +77,14 @@ def id_document(body: IdDocumentBody) -> IdentityDocument:
         issuing_state=body.issuing_state,
         mrz_check_digit=body.mrz_check_digit,
     )
+
+
+def case_changes(body: ChangedCaseBody) -> CaseChanges:
+    """The fields that were sent."""
+    sent = {name: getattr(body, name) for name in body.model_fields_set}
+    if body.details is not None:
+        sent["details"] = details_of(body.details)
+    return CaseChanges(**sent)
 
 
 def details_of(body: DetailsBody) -> Details:

@@ -98,6 +98,8 @@ class OnBehalfOf:
     id: str
     name: str
     """Of an organisation in full, of a principal masked."""
+    share_percent: str | None = None
+    """Of an organisation."""
     until: float | None = None
     """Unix seconds at which an appointment ends."""
 

@@ -1,7 +1,8 @@
 """Cases: opening one with its roster, looking at it, cancelling it."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -36,6 +37,8 @@ DEFAULT_DEADLINE_SECONDS = 30 * 86400.0
 LONGEST_DEADLINE_SECONDS = 365 * 86400.0
 
 EVERYBODY = Rule()
+MOST_FOUND = 100
+"""Cases that are looked at for one number of a client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ class Cases:
             actor=f"client:{client.id}",
             details={"subjects": tuple(file.subjects), "minimum_rules": self.minimum.version},
         )
+        await self.index(client, file.case.external_id, file.case)
         created = await self.store.create(file, event, blobs=blobs, at=now)
         return case_view(created, now=now, epoch=0)
 
@@ -115,6 +119,19 @@ class Cases:
         file, now = await self.store.load(known_case(case_id))
         check_owner(file, client)
         return case_view(file, now=now, epoch=await self.store.epoch())
+
+    async def find(self, client: Client, external_id: str) -> tuple[CaseView, ...]:
+        """This client's cases under a number of its own, newest first, at most `MOST_FOUND`."""
+        found = list[CaseView]()
+        for case_id in await self.store.indexed("external", _external(client, external_id), most=MOST_FOUND):
+            with suppress(NotFound):
+                found.append(await self.get(client, case_id))
+        return tuple(view for view in found if view.file.case.external_id == external_id)
+
+    async def index(self, client: Client, external_id: str | None, case: Case) -> None:
+        """Make a case findable under a number; to be done before the case carries it."""
+        if external_id is not None:
+            await self.store.index("external", _external(client, external_id), case.id, at=case.opened_at)
 
     async def cancel(self, client: Client, case_id: str, reason: str) -> CaseView:
         """Cancel an open case; what was verified for it is void.
@@ -210,13 +227,17 @@ def check_open(case: Case, now: float) -> None:
         raise Conflict("case_not_open", f"the case is {state.value} ({reason_at(case, now)}): open a new one")
 
 
-def revoked(file: CaseFile) -> tuple[Verification, ...]:
-    """The active verifications of a case, revoked."""
+def revoked(file: CaseFile, subjects: Collection[str] | None = None) -> tuple[Verification, ...]:
+    """The active verifications of a case, or of some of its subjects (ids), revoked."""
     return tuple(
         replace(verification, state=VerificationState.REVOKED)
         for verification in file.verifications.values()
-        if verification.state is VerificationState.ACTIVE
+        if verification.state is VerificationState.ACTIVE and (subjects is None or verification.subject_id in subjects)
     )
+
+
+def _external(client: Client, external_id: str) -> str:
+    return f"{client.id}:{external_id}"
 
 
 def check_photos(subjects: Iterable[NewSubject]) -> None:

@@ -148,6 +148,16 @@ class Enrolment:
         return self.vault.seal(content, case_id=case.id, wrapped_key=case.wrapped_key, bound_to=bound_to)
 
 
+def on_behalf_of(organisation: Organisation) -> OnBehalfOf:
+    """What the people who sign for an organisation carry of it."""
+    return OnBehalfOf(
+        kind="organisation",
+        id=organisation.credit_code,
+        name=organisation.name,
+        share_percent=organisation.share_percent,
+    )
+
+
 def erased(subject: Subject) -> tuple[Subject, Mapping[str, bytes | None]]:
     """A subject that leaves the roster, without personal data, and what to erase of it in the store."""
     tombstone = replace(
@@ -184,8 +194,7 @@ def _blank(subject_id: str) -> Subject:
 def _organisation_of(file: CaseFile, new: NewSubject) -> OnBehalfOf | None:
     if new.signs_for is None:
         return None
-    organisation = find_organisation(file, check_credit_code(new.signs_for))
-    return OnBehalfOf(kind="organisation", id=organisation.credit_code, name=organisation.name)
+    return on_behalf_of(find_organisation(file, check_credit_code(new.signs_for)))
 
 
 def _share(action: Action, role: str, share: str | None) -> str | None:

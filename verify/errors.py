@@ -45,9 +45,9 @@ class Refused(VerifyError):
 
 
 class Conflict(VerifyError):
-    """`action_exists`, `actions_exhausted`, `case_not_open`, `already_verified`, `not_verified`, `invite_used`,
-    `session_already_claimed`, `session_not_claimed`, `token_already_redeemed` (then `receipt_id` is given to the client
-    whose redemption it was).
+    """`action_exists`, `actions_exhausted`, `case_not_open`, `already_redeemed`, `already_verified`, `not_verified`,
+    `invite_used`, `session_already_claimed`, `session_not_claimed`, `token_already_redeemed` (then `receipt_id` is
+    given to the client whose redemption it was).
     """
 
     def __init__(self, code: str, message: str, *, receipt_id: str | None = None) -> None:

@@ -285,9 +285,9 @@ def _live_invite(file: CaseFile, part: str, secret: str, now: float) -> tuple[In
         raise _unknown()
     if invite.state in {InviteState.REVOKED, InviteState.DECLINED}:
         raise Gone("invite_revoked", f"this link was {invite.state.value}: ask for a new one")
+    check_open(file.case, now)
     if now >= invite.expires_at:
         raise Gone("invite_expired", "this link has expired: ask for a new one")
-    check_open(file.case, now)
     return invite, file.subjects[invite.subject_id]
 
 
@@ -301,7 +301,7 @@ def _check_can_verify(file: CaseFile, subject: Subject, *, now: float, epoch: in
         raise Conflict("already_verified", "this subject has verified for the case already")
     if subject.reference_state in {ReferenceState.UNUSABLE, ReferenceState.ERASED}:
         raise Gone(
-            "reference_gone", f"the subject's ID photo is {subject.reference_state.value}: open a new case with one"
+            "reference_gone", f"the subject's ID photo is {subject.reference_state.value}: replace the subject with one"
         )
 
 

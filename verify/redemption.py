@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 from verify.audit import Event
-from verify.casefile import CaseFile, Mode, Receipt, VerificationState
-from verify.cases import check_open, completed, known_case, redeemed_subjects
+from verify.casefile import CaseFile, CaseState, Mode, Receipt, VerificationState
+from verify.cases import check_open, completed, known_case, redeemed_subjects, state_at
 from verify.clients import Client
 from verify.errors import Conflict, Gone, NotFound, Refused
 from verify.identifiers import Entropy, new_part, part_of
@@ -113,6 +113,7 @@ class Redemptions:
                 _check_redeemable(file, client, each, now=now, epoch=epoch)
             check_open(file.case, now)
             if whole_case:
+                _check_roster_version(file, presented)
                 _check_rule(file, presented)
             receipts = tuple(
                 _receipt(receipt_id, each.claims, client, now) for receipt_id, each in zip(ids, presented, strict=True)
@@ -167,6 +168,8 @@ def _check_redeemable(file: CaseFile, client: Client, presented: Presented, *, n
         raise Gone("token_cancelled", "the verification behind this token does not exist any more")
     if verification.state is VerificationState.REDEEMED:
         raise _already_redeemed(file, client, claims)
+    if state_at(file.case, now) is CaseState.EXPIRED:
+        check_open(file.case, now)  # before the token's own time: the deadline is what the client must hear of
     if now >= claims.exp:
         raise _token_expired()
     check_valid(verification, now=now, epoch=epoch)
@@ -183,6 +186,12 @@ def _already_redeemed(file: CaseFile, client: Client, claims: TokenClaims) -> Co
     ]
     message = "this token was redeemed already; a verification is worth one redemption"
     return Conflict("token_already_redeemed", message, receipt_id=own[0] if own else None)
+
+
+def _check_roster_version(file: CaseFile, presented: tuple[Presented, ...]) -> None:
+    """Who redeems a whole case must know its present roster; one person's token outlives what does not touch them."""
+    if any(each.claims.roster_version != file.case.roster_version for each in presented):
+        raise Gone("token_cancelled", "the roster has changed since these tokens were minted: mint them anew")
 
 
 def _check_rule(file: CaseFile, presented: tuple[Presented, ...]) -> None:

@@ -142,8 +142,9 @@ class Sessions:
 
         def transition(file: CaseFile, now: float) -> Change[tuple[CaseFile, Subject]]:
             session = _known_session(file, session_id, secret)
-            _check_claimable(session, now)
             check_open(file.case, now)
+            _check_claimable(session, now)
+            _check_link(file, session)
             claimed = replace(
                 session,
                 state=SessionState.CLAIMED,
@@ -180,8 +181,9 @@ class Sessions:
 
         def transition(file: CaseFile, now: float) -> Change[FinishedSession]:
             session = file.sessions[claim.session_id]
-            _check_finishable(session, claim, now)
             check_open(file.case, now)
+            _check_finishable(session, claim, now)
+            _check_link(file, session)
             if is_verified(file, session.subject_id, now=now, epoch=epoch):
                 raise Conflict("already_verified", "this person has verified for the case already")
             finished = replace(session, state=SessionState.FINISHED, outcome=outcome, reason=reason)
@@ -276,9 +278,9 @@ def _granted_invite(file: CaseFile, invite_id: str, secret: str, *, now: float, 
     invite = file.invites.get(invite_id)
     if not secret_matches(secret, invite.grant_hash if invite else None) or invite is None:
         raise _grant_invalid()
+    check_open(file.case, now)
     if invite.state is not InviteState.EXCHANGED or invite.grant_expires_at is None or now >= invite.grant_expires_at:
         raise _grant_invalid()
-    check_open(file.case, now)
     if is_verified(file, invite.subject_id, now=now, epoch=epoch):
         raise Conflict("already_verified", "this person has verified for the case already")
     if invite.attempts_left < 1:
@@ -307,6 +309,12 @@ def _check_finishable(session: Session, claim: Claim, now: float) -> None:
         raise Conflict("session_not_claimed", "the session does not run, or ran with another challenge")
     if now >= session.expires_at:
         raise _expired()
+
+
+def _check_link(file: CaseFile, session: Session) -> None:
+    """A link is revoked by a newer one, and by any change of what its person has confirmed."""
+    if file.invites[session.invite_id].state is not InviteState.EXCHANGED:
+        raise Gone("invite_revoked", "the link of this session was revoked: ask for a new one")
 
 
 def _is_over(session: Session, now: float) -> bool:

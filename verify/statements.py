@@ -123,7 +123,8 @@ def _action_words(case: Case) -> Words:
 
 def _facts(case: Case, subject: Subject) -> dict[str, Words]:
     """The fields that were given, as they are read."""
-    details, capital, share = case.details, case.details.registered_capital, subject.share_percent
+    details, capital, behalf = case.details, case.details.registered_capital, subject.on_behalf_of
+    share = subject.share_percent if behalf is None else behalf.share_percent or subject.share_percent
     facts: dict[str, Words | None] = {
         "company_name": _quoted(details.company_name),
         "registered_capital": None if capital is None else _sum(capital),

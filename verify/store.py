@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Generic, Self, TypeVar
@@ -48,6 +49,9 @@ redis.call('SET', KEYS[1], string.format('%d', epoch))
 return string.format('%d', epoch)
 """)
 """Never below the time: a restored backup cannot come back to an epoch that was in use after it was made."""
+
+
+ADD_TO_INDEX = Script.of("redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2]) return 'done'")
 
 
 class LateError(Exception):
@@ -189,6 +193,15 @@ class Store:
         """Return once everything committed so far is durable, else raise StoreUnavailable."""
         await self._connection.run(TOUCH, [self._key("touch")], [], durable=True)
 
+    async def index(self, kind: str, name: str, case_id: str, *, at: float) -> None:
+        """Note, durably, that a case can be found under a name; at a time that orders them. Never forgotten."""
+        await self._connection.run(ADD_TO_INDEX, [self._index(kind, name)], [at, case_id], durable=True)
+
+    async def indexed(self, kind: str, name: str, *, most: int) -> tuple[str, ...]:
+        """Ids of the cases under a name, newest first. Some may be gone, or found under it no more."""
+        found = await self._connection.ask("ZREVRANGE", self._index(kind, name), 0, most - 1)
+        return tuple(text(case_id) for case_id in found)
+
     # What belongs to no case
 
     async def epoch(self) -> int:
@@ -280,6 +293,10 @@ class Store:
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}:{name}"
+
+    def _index(self, kind: str, name: str) -> str:
+        """The name is hashed: it may be long, or not for everybody who sees the keys of a store."""
+        return self._key(f"{kind}:{sha256(name.encode()).hexdigest()}")
 
     def _file(self, case_id: str) -> str:
         return f"{self._prefix}:{{{case_id}}}:file"

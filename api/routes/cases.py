@@ -1,13 +1,33 @@
 """Cases: opening one with its roster, looking at it, cancelling it, inviting its people."""
 
-from fastapi import APIRouter, status
+from typing import Annotated, Any
 
+from fastapi import APIRouter, Query, status
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from api.composition import Services
 from api.dependencies import CallingClient, ServicesNow
-from api.rosters import case_body, new_case
-from api.schemas.cases import CancelCase, CaseBody, NewCaseBody
+from api.problems import problem_of
+from api.rosters import case_body, case_changes, entry_of, new_case
+from api.schemas.cases import (
+    CancelCase,
+    CaseBody,
+    CasesBody,
+    ChangedCaseBody,
+    NewCaseBody,
+    NewCasesBody,
+    NewEntryBody,
+    OpenedCaseBody,
+    OpenedCasesBody,
+    ReplacedEntryBody,
+)
 from api.schemas.invites import IssuedInviteBody
+from verify.clients import Client
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
+
+ExternalId = Annotated[str, Query(min_length=1, max_length=200, description="the client's own number of the filing")]
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
@@ -16,10 +36,49 @@ async def open_case(body: NewCaseBody, client: CallingClient, services: Services
     return case_body(await services.cases.open(client, new_case(body)))
 
 
+@router.post("/batch")
+async def open_cases(body: NewCasesBody, client: CallingClient, services: ServicesNow) -> OpenedCasesBody:
+    """Open up to 50 cases, one after the other; each succeeds or fails on its own, with its own problem document."""
+    return OpenedCasesBody(results=tuple([await _opened(services, client, content) for content in body.cases]))
+
+
+@router.get("")
+async def find_cases(external_id: ExternalId, client: CallingClient, services: ServicesNow) -> CasesBody:
+    """The calling client's cases under a number of its own, newest first, at most 100."""
+    found = await services.cases.find(client, external_id)
+    return CasesBody(cases=tuple(case_body(view) for view in found))
+
+
 @router.get("/{case_id}")
 async def get_case(case_id: str, client: CallingClient, services: ServicesNow) -> CaseBody:
     """A case of the calling client, and how far its people are."""
     return case_body(await services.cases.get(client, case_id))
+
+
+@router.patch("/{case_id}")
+async def change_case(case_id: str, body: ChangedCaseBody, client: CallingClient, services: ServicesNow) -> CaseBody:
+    """Change an open case. Another document or other details revoke everybody's verification, link and token."""
+    return case_body(await services.amendments.change(client, case_id, case_changes(body)))
+
+
+@router.post("/{case_id}/subjects", status_code=status.HTTP_201_CREATED)
+async def add_subject(case_id: str, body: NewEntryBody, client: CallingClient, services: ServicesNow) -> CaseBody:
+    """Add a person or an organisation to the roster of an open case."""
+    return case_body(await services.amendments.add(client, case_id, entry_of(body.root)))
+
+
+@router.put("/{case_id}/subjects/{subject_id}")
+async def replace_subject(
+    case_id: str, subject_id: str, body: ReplacedEntryBody, client: CallingClient, services: ServicesNow
+) -> CaseBody:
+    """Replace an entry of the roster. What differs revokes the verification, link and token of whom it touches."""
+    return case_body(await services.amendments.replace(client, case_id, subject_id, entry_of(body.root)))
+
+
+@router.delete("/{case_id}/subjects/{subject_id}")
+async def remove_subject(case_id: str, subject_id: str, client: CallingClient, services: ServicesNow) -> CaseBody:
+    """Take a person off the roster, or an organisation with those who sign for it; their data are erased."""
+    return case_body(await services.amendments.remove(client, case_id, subject_id))
 
 
 @router.post("/{case_id}/cancel")
@@ -38,3 +97,18 @@ async def issue_invite(case_id: str, subject_id: str, client: CallingClient, ser
         expires_at=issued.expires_at,
         attempts=issued.attempts,
     )
+
+
+async def _opened(services: Services, client: Client, content: dict[str, Any]) -> OpenedCaseBody:
+    """One case of a batch. Whatever keeps it from being opened is its own problem document."""
+    try:
+        new = new_case(NewCaseBody.model_validate(content))
+        view = await services.cases.open(client, new)
+    except ValidationError as error:
+        problem = problem_of(RequestValidationError(error.errors()))
+    except Exception as error:
+        problem = problem_of(error)
+    else:
+        return OpenedCaseBody(status=status.HTTP_201_CREATED, case=case_body(view))
+    services.metrics.problems.labels(code=problem.code).inc()
+    return OpenedCaseBody(status=problem.status, problem=problem.document())

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, RootModel, Tag, field_validator
+from pydantic.config import JsonDict
 
 from api.schemas.base import (
     EXAMPLE_CASE,
@@ -28,6 +29,22 @@ Metadata = Annotated[
     ],
     Field(max_length=20, description="the client's own notes; shown to nobody else and part of no statement"),
 ]
+
+
+_ORGANISATION: JsonDict = {
+    "kind": "organisation",
+    "name": "示例投资有限公司",
+    "role": "shareholder",
+    "credit_code": "91310000775785552L",
+    "share_percent": "66.666667",
+}
+_PERSON: JsonDict = {
+    "name": "张三",
+    "role": "shareholder",
+    "id_document": {"type": "cn_resident_id", "number": "310115199001011232"},
+    "signs_for": "91310000775785552L",
+    "reference": {"photo": EXAMPLE_PHOTO, "provenance": "authority"},
+}
 
 
 class IdDocumentBody(Body):
@@ -73,6 +90,12 @@ class NewSubjectBody(PersonBody):
     reference: ReferenceBody
 
 
+class ReplacedSubjectBody(PersonBody):
+    """A person in the place of one who is on the roster. Another ID document needs another reference."""
+
+    reference: ReferenceBody | None = Field(default=None, description="missing: the reference stays as it is")
+
+
 class NewOrganisationBody(Body):
     """An organisation in one role, such as a corporate shareholder. A person with the same role signs for it."""
 
@@ -88,10 +111,28 @@ def kind_of(entry: Any) -> str:
     return str(entry.get("kind", "person") if isinstance(entry, dict) else getattr(entry, "kind", "person"))
 
 
-NewEntryBody = Annotated[
+NewEntry = Annotated[
     Annotated[NewSubjectBody, Tag("person")] | Annotated[NewOrganisationBody, Tag("organisation")],
     Discriminator(kind_of),
 ]
+
+
+ReplacedEntry = Annotated[
+    Annotated[ReplacedSubjectBody, Tag("person")] | Annotated[NewOrganisationBody, Tag("organisation")],
+    Discriminator(kind_of),
+]
+
+
+class NewEntryBody(RootModel[NewEntry]):
+    """An entry for a roster: a person, or an organisation."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_PERSON, _ORGANISATION]})
+
+
+class ReplacedEntryBody(RootModel[ReplacedEntry]):
+    """An entry in the place of one of the same kind that is on the roster."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_PERSON, _ORGANISATION]})
 
 
 class RuleBody(Body):
@@ -137,20 +178,8 @@ class NewCaseBody(Body):
                     },
                     "metadata": {"window": "3"},
                     "subjects": [
-                        {
-                            "kind": "organisation",
-                            "name": "示例投资有限公司",
-                            "role": "shareholder",
-                            "credit_code": "91310000775785552L",
-                            "share_percent": "66.666667",
-                        },
-                        {
-                            "name": "张三",
-                            "role": "shareholder",
-                            "id_document": {"type": "cn_resident_id", "number": "310115199001011232"},
-                            "signs_for": "91310000775785552L",
-                            "reference": {"photo": EXAMPLE_PHOTO, "provenance": "authority"},
-                        },
+                        _ORGANISATION,
+                        _PERSON,
                     ],
                 }
             ]
@@ -159,7 +188,7 @@ class NewCaseBody(Body):
 
     action: str = Field(max_length=64, description="`company.establish`, `capital.increase`, `share.transfer`, …")
     document_sha256: Sha256
-    subjects: tuple[NewEntryBody, ...] = Field(
+    subjects: tuple[NewEntry, ...] = Field(
         min_length=1, max_length=500, description="the roster: people, and organisations for whom people sign"
     )
     rule: RuleBody = RuleBody()
@@ -185,6 +214,31 @@ class OrganisationBody(Body):
     name: str
     credit_code: str
     share_percent: str | None = None
+
+
+class ChangedCaseBody(Body):
+    """Fields of a case that shall change; those that are missing stay.
+
+    Another document or other details revoke everybody's verification; the client's own fields nobody's.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"document_sha256": EXAMPLE_HASH, "deadline": EXAMPLE_TIME}]}
+    )
+
+    document_sha256: Sha256 | None = None
+    details: DetailsBody | None = Field(default=None, description="in place of all details that the case had")
+    deadline: datetime | None = Field(default=None, description="with time zone")
+    external_id: str | None = Field(default=None, max_length=200, description="null: none any more")
+    metadata: Metadata | None = Field(default=None, description="in place of all notes that the case had")
+
+    @field_validator("document_sha256", "details", "deadline", "metadata", mode="before")
+    @classmethod
+    def _is_something(cls, value: Any) -> Any:
+        """Only the client's own number can be taken away."""
+        if value is None:
+            raise ValueError("cannot be null; leave it out to keep it as it is")
+        return value
 
 
 class SubjectBody(Body):
@@ -262,3 +316,45 @@ class CancelCase(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "withdrawn"}]})
 
     reason: Literal["withdrawn", "mistake", "superseded", "fraud_suspected"]
+
+
+class CasesBody(Body):
+    """Cases that were found, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"cases": []}]})
+
+    cases: tuple[CaseBody, ...]
+
+
+class NewCasesBody(Body):
+    """Cases to open, each on its own: one that cannot be opened keeps no other from it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"cases": [{"action": "capital.increase", "document_sha256": EXAMPLE_HASH, "subjects": []}]}]
+        }
+    )
+
+    cases: tuple[dict[str, Any], ...] = Field(
+        min_length=1, max_length=50, description="bodies of `POST /v1/cases`; each is checked when its turn comes"
+    )
+
+
+class OpenedCaseBody(Body):
+    """What became of one case of a batch: the case, or the problem document that kept it from being opened."""
+
+    status: int = Field(description="HTTP status that `POST /v1/cases` would have answered with")
+    case: CaseBody | None = None
+    problem: dict[str, Any] | None = None
+
+
+class OpenedCasesBody(Body):
+    """What became of each case of a batch, in its order."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"results": [{"status": 422, "problem": {"status": 422, "code": "roster_invalid"}}]}]
+        }
+    )
+
+    results: tuple[OpenedCaseBody, ...]

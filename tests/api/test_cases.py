@@ -170,3 +170,51 @@ async def test_an_id_number_that_cannot_be_is_refused_and_not_quoted(
     answer = await api.http.post("/v1/cases", json=sent)
     assert (answer.status_code, answer.json()["code"]) == (422, "id_document_invalid")
     assert "110105194912310021" not in answer.text
+
+
+async def test_a_roster_is_changed_while_the_case_is_open(api: RunningApi, portraits: dict[str, bytes]) -> None:
+    opened = body(portraits["person_a_1"], external_id="2026-7")
+    case = (await api.http.post("/v1/cases", json=opened)).json()
+    path = f"/v1/cases/{case['id']}"
+    other = {**opened["subjects"][0], "id_document": {"type": "passport", "number": "E2"}}
+    added = await api.http.post(f"{path}/subjects", json=other)
+    assert (added.status_code, len(added.json()["subjects"]), added.json()["roster_version"]) == (201, 2, 2)
+    newcomer = added.json()["subjects"][1]["id"]
+    renamed = {name: value for name, value in other.items() if name != "reference"} | {"name": "李四"}
+    replaced = await api.http.put(f"{path}/subjects/{newcomer}", json=renamed)
+    assert (replaced.status_code, replaced.json()["subjects"][1]["name_masked"]) == (200, "李*")
+    joined = await api.http.post(f"{path}/subjects", json=OWNER)
+    assert [each["name"] for each in joined.json()["organisations"]] == [OWNER["name"]]
+    removed = await api.http.delete(f"{path}/subjects/{newcomer}")
+    assert [subject["id"] for subject in removed.json()["subjects"]] == [case["subjects"][0]["id"]]
+    changed = await api.http.patch(path, json={"external_id": "2026-8", "metadata": {"window": "3"}})
+    assert (changed.json()["external_id"], changed.json()["document_sha256"]) == ("2026-8", DOCUMENT)
+    found = [await api.http.get("/v1/cases", params={"external_id": number}) for number in ("2026-8", "2026-7")]
+    assert [[each["id"] for each in answer.json()["cases"]] for answer in found] == [[case["id"]], []]
+
+
+@pytest.mark.parametrize("changes", [{"state": "completed"}, {"document_sha256": None}, {"deadline": None}])
+async def test_a_change_that_cannot_be_is_refused(api: RunningApi, filing: Filing, changes: dict[str, Any]) -> None:
+    answer = await api.http.patch(f"/v1/cases/{filing.id}", json=changes)
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+
+
+async def test_each_case_of_a_batch_succeeds_or_fails_on_its_own(api: RunningApi, portraits: dict[str, bytes]) -> None:
+    good = body(portraits["person_a_1"])
+    cases = [good, {**good, "action": "company.explode"}, {}, body(b"no photo"), {**good, "external_id": "last"}]
+    answer = await api.http.post("/v1/cases/batch", json={"cases": cases})
+    results = answer.json()["results"]
+    assert [result["status"] for result in results] == [201, 422, 422, 422, 201]
+    assert [result["problem"]["code"] for result in results[1:4]] == [
+        "action_unknown",
+        "request_invalid",
+        "image_unsupported",
+    ]
+    assert results[4]["case"]["external_id"] == "last"
+    assert (await api.http.get(f"/v1/cases/{results[0]['case']['id']}")).json() == results[0]["case"]
+
+
+@pytest.mark.parametrize("count", [0, 51])
+async def test_a_batch_has_one_to_fifty_cases(api: RunningApi, count: int) -> None:
+    answer = await api.http.post("/v1/cases/batch", json={"cases": [{}] * count})
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")

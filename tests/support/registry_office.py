@@ -17,6 +17,7 @@ from liveness.report import CueOutcome, CueReport, LivenessReport, Signal, Statu
 from models.embedding import Embedding
 from models.errors import FaceError
 from verify.actions import Action
+from verify.amendments import Amendments
 from verify.casefile import CaseFile
 from verify.cases import Cases, NewCase
 from verify.clients import Client, Clients
@@ -143,6 +144,7 @@ class Office:
     keys: Keys
     clients: Clients
     cases: Cases
+    amendments: Amendments
     invites: Invites
     sessions: Sessions
     tokens: Tokens
@@ -214,12 +216,14 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
     keys = load_keys(folder, entropy=entropy)
     clients = Clients(store, entropy)
     client, api_key = await clients.create("window 1", mode="live")
+    cases = Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=allow_client_upload)
     tokens = Tokens(store=store, keys=keys.signing, issuer="heyan", entropy=entropy)
     return Office(
         store=store,
         keys=keys,
         clients=clients,
-        cases=Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=allow_client_upload),
+        cases=cases,
+        amendments=Amendments(cases),
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed),
         sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=Random(7), policy=POLICY),
         tokens=tokens,

@@ -2,9 +2,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from registry_office import Office, filing, open_office, person
+from registry_office import CONVINCING, Office, filing, open_office, person, restate
 
 from models.errors import ImageError
+from verify.amendments import CaseChanges
 from verify.audit import verify_chain
 from verify.casefile import CaseState, Rule
 from verify.errors import VerifyError
@@ -64,12 +65,43 @@ async def test_an_unknown_case_is_unknown(office: Office, case_id: str) -> None:
     assert await refusal(office.cases.get(office.client, case_id)) == "case_unknown"
 
 
-async def test_a_deadline_that_passes_closes_the_case_for_everything(office: Office) -> None:
-    file, (subject,) = await office.case()
+async def test_a_deadline_that_passes_closes_the_case_for_everything_and_says_so(office: Office) -> None:
+    file, (first, second, third, fourth) = await office.case(4)
+    token = await office.verified_token(file, first)
+    code, grant = await office.invite(file, second), await office.grant(file, third)
+    claim = await office.claim(file, fourth)
+    opened = await office.sessions.open(grant.secret)
     office.store.stop_at(file.case.deadline)
-    assert (await office.cases.get(office.client, file.case.id)).state is CaseState.EXPIRED
-    assert await refusal(office.invites.issue(office.client, file.case.id, subject)) == "case_not_open"
-    assert await refusal(office.cases.cancel(office.client, file.case.id, "mistake")) == "case_not_open"
+    view = await office.cases.get(office.client, file.case.id)
+    assert (view.state, view.reason) == (CaseState.EXPIRED, "deadline_passed")
+    works = (
+        office.invites.issue(office.client, file.case.id, second),
+        office.invites.inspect(code),
+        office.invites.exchange(code),
+        office.sessions.open(grant.secret),
+        office.sessions.claim(opened.session_id, opened.secret),
+        office.sessions.finish(claim, CONVINCING),
+        office.tokens.mint(office.client, file.case.id, first),
+        office.redemptions.redeem(office.client, token, restate(file, first)),
+        office.amendments.remove(office.client, file.case.id, second),
+        office.amendments.change(office.client, file.case.id, CaseChanges(deadline=NOW + timedelta(days=60))),
+        office.cases.cancel(office.client, file.case.id, "mistake"),
+    )
+    for work in works:
+        with pytest.raises(VerifyError, match=r"expired \(deadline_passed\)") as caught:
+            await work
+        assert caught.value.code == "case_not_open"
+
+
+async def test_a_case_ends_with_its_reason(office: Office) -> None:
+    file, (subject,) = await office.case()
+    assert (await office.cases.get(office.client, file.case.id)).reason is None
+    token = await office.verified_token(file, subject)
+    await office.redemptions.redeem(office.client, token, restate(file, subject))
+    view = await office.cases.get(office.client, file.case.id)
+    assert (view.state, view.reason) == (CaseState.COMPLETED, "rule_met")
+    office.store.stop_at(file.case.deadline)
+    assert (await office.cases.get(office.client, file.case.id)).state is CaseState.COMPLETED
 
 
 async def test_everybody_begins_pending(office: Office) -> None:
