@@ -59,6 +59,7 @@ def new_subject(body: PersonBody) -> NewSubject:
         provenance=None if reference is None else reference.provenance,
         share_percent=body.share_percent,
         signs_for=body.signs_for,
+        appointment=body.appointment,
     )
 
 

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from verify.actions import Action
 from verify.audit import Detail, Event
-from verify.casefile import CaseFile, Details, Invite, InviteState, Subject
+from verify.casefile import CaseFile, Details, Invite, InviteState, Organisation, Subject
 from verify.cases import (
     Cases,
     CaseView,
@@ -30,7 +30,7 @@ from verify.cases import (
 )
 from verify.clients import Client
 from verify.details import check_details
-from verify.enrolment import NewOrganisation, NewSubject, erased, on_behalf_of
+from verify.enrolment import Enrolment, NewOrganisation, NewSubject, erased, on_behalf_of
 from verify.errors import Conflict, NotFound
 from verify.references import blob_name
 from verify.roster import check_roster
@@ -81,14 +81,14 @@ class Amendments:
 
     async def add(self, client: Client, case_id: str, new: NewEntry) -> CaseView:
         """Add a person or an organisation. Raises also what `Enrolment` refuses."""
-        await asyncio.to_thread(check_photos, _people(new))
+        enrolment = await self._enrolment(client, new)
 
         def amendment(file: CaseFile, action: Action, now: float) -> Amended:
             if isinstance(new, NewOrganisation):
-                organisation = self.cases.enrolment.organisation(action, new)
+                organisation = enrolment.organisation(action, new)
                 details: dict[str, Detail] = {"organisation": organisation.id}
                 return Amended(file=file.with_(organisation), event="organisation.added", details=details)
-            subject, portrait = self.cases.enrolment.subject(file, action, new, now=now)
+            subject, portrait = enrolment.subject(file, action, new, now=now)
             return Amended(
                 file=file.with_(subject),
                 event="subject.added",
@@ -103,14 +103,17 @@ class Amendments:
         person. Fields that are as they were touch nobody.
 
         Raises:
-            NotFound: `subject_unknown`. What `Enrolment` refuses.
+            NotFound: `subject_unknown`, `appointment_unknown`. What `Enrolment` refuses.
         """
-        await asyncio.to_thread(check_photos, _people(new))
+        enrolment = await self._enrolment(client, new)
 
         def amendment(file: CaseFile, action: Action, now: float) -> Amended:
             if isinstance(new, NewOrganisation):
-                return self._with_organisation(file, action, entry_id, new)
-            return self._with_subject(file, action, entry_id, new, now)
+                return _with_organisation(file, entry_id, enrolment.organisation(action, new, known_id=entry_id))
+            if entry_id not in file.roster:
+                raise _entry_unknown()
+            old = file.roster[entry_id]
+            return _with_subject(file, old, *enrolment.replacement(file, action, old, new, now=now))
 
         return await self._amend(client, case_id, amendment)
 
@@ -175,36 +178,38 @@ class Amendments:
         except _UnchangedError:
             return await self.cases.get(client, case_id)
 
-    def _with_subject(self, file: CaseFile, action: Action, subject_id: str, new: NewSubject, now: float) -> Amended:
-        if subject_id not in file.roster:
-            raise _entry_unknown()
-        old = file.roster[subject_id]
-        subject, portrait = self.cases.enrolment.replacement(file, action, old, new, now=now)
-        if subject == old:
-            raise _UnchangedError
-        return Amended(
-            file=file.with_(subject),
-            event="subject.replaced",
-            details={"subject": subject_id},
-            touched=frozenset((subject_id,)),
-            blobs={} if portrait is None else {blob_name(subject): portrait},
-        )
+    async def _enrolment(self, client: Client, new: NewEntry) -> Enrolment:
+        people = (new,) if isinstance(new, NewSubject) else ()
+        await asyncio.to_thread(check_photos, people)
+        return await self.cases.enrolment(client, people)
 
-    def _with_organisation(self, file: CaseFile, action: Action, entry_id: str, new: NewOrganisation) -> Amended:
-        if entry_id not in file.legal_persons:
-            raise _entry_unknown()
-        old = file.legal_persons[entry_id]
-        organisation = self.cases.enrolment.organisation(action, new, known_id=entry_id)
-        if organisation == old:
-            raise _UnchangedError
-        behalf = on_behalf_of(organisation)
-        signing = [replace(each, on_behalf_of=behalf) for each in _signatories(file, old.credit_code)]
-        return Amended(
-            file=file.with_(organisation, *signing),
-            event="organisation.replaced",
-            details={"organisation": entry_id},
-            touched=frozenset(each.id for each in signing),
-        )
+
+def _with_subject(file: CaseFile, old: Subject, subject: Subject, portrait: bytes | None) -> Amended:
+    if subject == old:
+        raise _UnchangedError
+    return Amended(
+        file=file.with_(subject),
+        event="subject.replaced",
+        details={"subject": subject.id},
+        touched=frozenset((subject.id,)),
+        blobs={} if portrait is None else {blob_name(subject): portrait},
+    )
+
+
+def _with_organisation(file: CaseFile, entry_id: str, organisation: Organisation) -> Amended:
+    if entry_id not in file.legal_persons:
+        raise _entry_unknown()
+    old = file.legal_persons[entry_id]
+    if organisation == old:
+        raise _UnchangedError
+    behalf = on_behalf_of(organisation)
+    signing = [replace(each, on_behalf_of=behalf) for each in _signatories(file, old.credit_code)]
+    return Amended(
+        file=file.with_(organisation, *signing),
+        event="organisation.replaced",
+        details={"organisation": entry_id},
+        touched=frozenset(each.id for each in signing),
+    )
 
 
 def _without(file: CaseFile, people: tuple[Subject, ...], event: str, details: Mapping[str, Detail]) -> Amended:
@@ -259,10 +264,6 @@ def _signatories(file: CaseFile, credit_code: str) -> tuple[Subject, ...]:
         if subject.on_behalf_of is not None
         and (subject.on_behalf_of.kind, subject.on_behalf_of.id) == ("organisation", credit_code)
     )
-
-
-def _people(new: NewEntry) -> tuple[NewSubject, ...]:
-    return (new,) if isinstance(new, NewSubject) else ()
 
 
 def _entry_unknown() -> NotFound:

@@ -100,6 +100,8 @@ class OnBehalfOf:
     """Of an organisation in full, of a principal masked."""
     share_percent: str | None = None
     """Of an organisation."""
+    principal_hash: str | None = None
+    """Of a principal's ID."""
     until: float | None = None
     """Unix seconds at which an appointment ends."""
 

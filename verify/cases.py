@@ -21,6 +21,7 @@ from verify.casefile import (
     VerificationState,
 )
 from verify.clients import Client
+from verify.deputies import Deputies
 from verify.details import check_details
 from verify.enrolment import Enrolment, NewOrganisation, NewSubject
 from verify.errors import Conflict, Invalid, NotFound
@@ -85,23 +86,31 @@ class Cases:
         return Actions(self.store)
 
     @property
-    def enrolment(self) -> Enrolment:
-        """How people get on a roster."""
-        return Enrolment(self.vault, self.entropy, self.allow_client_upload)
+    def deputies(self) -> Deputies:
+        """Who is appointed to act for whom."""
+        return Deputies(self.store, self.vault, self.entropy)
+
+    async def enrolment(self, client: Client, people: Iterable[NewSubject]) -> Enrolment:
+        """How these people get on a roster. Raises NotFound `appointment_unknown`."""
+        ids = (each.appointment for each in people if each.appointment is not None)
+        appointments = await self.deputies.find(client, ids)
+        return Enrolment(self.vault, self.entropy, self.allow_client_upload, appointments)
 
     async def open(self, client: Client, new: NewCase) -> CaseView:
         """Open a case.
 
         Raises:
-            Invalid: `action_unknown`, `deadline_invalid`, `amount_invalid`; what `Enrolment.subject` and
+            Invalid, Refused: `action_unknown`, `deadline_invalid`, `amount_invalid`; what `Enrolment.subject` and
                 `check_roster` refuse.
+            NotFound: `appointment_unknown`.
             models.errors.ImageError: a photo is no picture that can be used (no face is looked for yet).
             StoreUnavailable: nothing was opened.
         """
         action = await self.actions.find(client, new.action)
         await asyncio.to_thread(check_photos, new.subjects)
         now = await self.store.now()
-        file, blobs = self._enrolled(CaseFile(case=self._case(client, action, new, now)), action, new, now)
+        enrolment = await self.enrolment(client, new.subjects)
+        file, blobs = _enrolled(enrolment, CaseFile(case=self._case(client, action, new, now)), action, new, now)
         check_roster(file, action, self.minimum)
         if not all_signed(file):
             raise Invalid("roster_invalid", "an organisation needs a person who signs for it: name it in signs_for")
@@ -173,15 +182,6 @@ class Cases:
             metadata=new.metadata,
         )
 
-    def _enrolled(
-        self, file: CaseFile, action: Action, new: NewCase, now: float
-    ) -> tuple[CaseFile, dict[str, bytes | None]]:
-        """The case with its organisations and people, and the sealed portraits."""
-        file = file.with_(*(self.enrolment.organisation(action, each) for each in new.organisations))
-        enrolled = [self.enrolment.subject(file, action, each, now=now) for each in new.subjects]
-        portraits: dict[str, bytes | None] = {blob_name(subject): portrait for subject, portrait in enrolled}
-        return file.with_(*(subject for subject, _ in enrolled)), portraits
-
 
 def case_view(file: CaseFile, *, now: float, epoch: int) -> CaseView:
     """A case as it stands at a time (Unix seconds by the store's clock), in the store's epoch."""
@@ -234,6 +234,16 @@ def revoked(file: CaseFile, subjects: Collection[str] | None = None) -> tuple[Ve
         for verification in file.verifications.values()
         if verification.state is VerificationState.ACTIVE and (subjects is None or verification.subject_id in subjects)
     )
+
+
+def _enrolled(
+    enrolment: Enrolment, file: CaseFile, action: Action, new: NewCase, now: float
+) -> tuple[CaseFile, dict[str, bytes | None]]:
+    """The case with its organisations and people, and the sealed portraits."""
+    file = file.with_(*(enrolment.organisation(action, each) for each in new.organisations))
+    enrolled = [enrolment.subject(file, action, each, now=now) for each in new.subjects]
+    portraits: dict[str, bytes | None] = {blob_name(subject): portrait for subject, portrait in enrolled}
+    return file.with_(*(subject for subject, _ in enrolled)), portraits
 
 
 def _external(client: Client, external_id: str) -> str:

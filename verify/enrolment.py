@@ -5,24 +5,21 @@ Names are sealed and masked, ID numbers checked, hashed and masked, photos seale
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
 
 from verify.actions import Action, role_words
 from verify.amounts import check_share
 from verify.casefile import Case, CaseFile, OnBehalfOf, Organisation, Provenance, ReferenceState, Subject
+from verify.deputies import Appointment, stands_for
 from verify.errors import Invalid
 from verify.identifiers import Entropy, new_part
-from verify.identity_documents import IdentityDocument, check_document
+from verify.identity_documents import IdentityDocument, check_document, civil_date
 from verify.masking import mask_id, mask_name
 from verify.organisations import check_credit_code
 from verify.references import blob_name, reference_binding
 from verify.roster import find_organisation
 from verify.vault import Vault
-from verify.wording import check_text
+from verify.wording import LONGEST_PERSON, check_text
 
-CIVIL_TIME = timezone(timedelta(hours=8))
-"""China's time, in which a birth date is past or not."""
-LONGEST_NAME = 100
 LONGEST_ORGANISATION = 120
 
 
@@ -38,6 +35,8 @@ class NewSubject:
     share_percent: str | None = None
     signs_for: str | None = None
     """Credit code of the organisation of the roster that the person signs for."""
+    appointment: str | None = None
+    """Under which the person stands as deputy for a principal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +56,8 @@ class Enrolment:
     vault: Vault
     entropy: Entropy
     allow_client_upload: bool
+    appointments: Mapping[str, Appointment]
+    """By id: those that the people to be enrolled refer to."""
 
     def organisation(self, action: Action, new: NewOrganisation, *, known_id: str | None = None) -> Organisation:
         """An organisation of the roster, new or in place of the one with an id.
@@ -79,6 +80,7 @@ class Enrolment:
         Raises:
             Invalid: `roster_invalid`, `text_invalid`, `id_document_type_unknown`, `id_document_invalid`,
                 `share_invalid`, `reference_missing`, `reference_provenance_insufficient`.
+            Refused: `deputy_not_appointed`.
         """
         if new.photo is None or new.provenance is None:
             raise Invalid("reference_missing", "a person needs a reference: the ID photo and its provenance")
@@ -111,8 +113,9 @@ class Enrolment:
 
     def _filled(self, file: CaseFile, action: Action, subject: Subject, new: NewSubject, now: float) -> Subject:
         words = role_words(action, new.role)
-        name = check_text(new.name, field="name", longest=LONGEST_NAME)
-        document = check_document(new.document, today=datetime.fromtimestamp(now, CIVIL_TIME).date())
+        name = check_text(new.name, field="name", longest=LONGEST_PERSON)
+        document = check_document(new.document, today=civil_date(now))
+        id_hash = self.vault.person_hash(document.type, document.person)
         return replace(
             subject,
             role=new.role,
@@ -121,10 +124,20 @@ class Enrolment:
             name_sealed=self._seal(file.case, name.encode(), (subject.id, "name")),
             id_type=document.type,
             id_masked=mask_id(document.number),
-            id_hash=self.vault.person_hash(document.type, document.person),
+            id_hash=id_hash,
             share_percent=_share(action, new.role, new.share_percent),
-            on_behalf_of=_organisation_of(file, new),
+            on_behalf_of=self._stands_for(file, new, id_hash, now),
         )
+
+    def _stands_for(self, file: CaseFile, new: NewSubject, id_hash: str, now: float) -> OnBehalfOf | None:
+        if new.signs_for is not None and new.appointment is not None:
+            raise Invalid("roster_invalid", "a person signs for an organisation or stands for a principal, not both")
+        if new.signs_for is not None:
+            return on_behalf_of(find_organisation(file, check_credit_code(new.signs_for)))
+        if new.appointment is not None:
+            appointment = self.appointments[new.appointment]
+            return stands_for(appointment, deputy_hash=id_hash, action=file.case.action, now=now)
+        return None
 
     def _with_portrait(
         self, case: Case, action: Action, subject: Subject, photo: bytes, provenance: Provenance
@@ -189,12 +202,6 @@ def _blank(subject_id: str) -> Subject:
         reference_contract=None,
         reference_reason=None,
     )
-
-
-def _organisation_of(file: CaseFile, new: NewSubject) -> OnBehalfOf | None:
-    if new.signs_for is None:
-        return None
-    return on_behalf_of(find_organisation(file, check_credit_code(new.signs_for)))
 
 
 def _share(action: Action, role: str, share: str | None) -> str | None:

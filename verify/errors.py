@@ -24,20 +24,21 @@ class VerifyError(Exception):
 
 
 class NotFound(VerifyError):
-    """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`."""
+    """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`,
+    `appointment_unknown`."""
 
 
 class Invalid(VerifyError):
     """`action_unknown`, `action_invalid`, `roster_invalid`, `rule_invalid`, `rule_too_weak`, `required_role_missing`,
     `minimum_rules_invalid`, `deadline_invalid`, `text_invalid`, `amount_invalid`, `share_invalid`,
-    `credit_code_invalid`, `reference_missing`, `reference_provenance_insufficient`,
+    `credit_code_invalid`, `appointment_invalid`, `reference_missing`, `reference_provenance_insufficient`,
     `id_document_type_unknown`, `id_document_invalid`, `client_name_invalid`, `scope_unknown`, `consent_mismatch`,
     `reference_unusable`, `token_invalid`."""
 
 
 class Refused(VerifyError):
-    """`api_key_invalid`, `grant_invalid`, `session_secret_invalid`, `consent_required`, `token_wrong_audience`,
-    `rule_not_met`, `restated_field_mismatch` (then `fields` names what did not match)."""
+    """`api_key_invalid`, `grant_invalid`, `session_secret_invalid`, `consent_required`, `deputy_not_appointed`,
+    `token_wrong_audience`, `rule_not_met`, `restated_field_mismatch` (then `fields` names what did not match)."""
 
     def __init__(self, code: str, message: str, *, fields: tuple[str, ...] = ()) -> None:
         super().__init__(code, message)

@@ -13,7 +13,7 @@ foreign_permanent_resident_card
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from re import fullmatch
 from unicodedata import normalize
 
@@ -26,6 +26,8 @@ PROVINCES = frozenset(
 )
 """First two digits of GB/T 2260 without Hong Kong and Macau, whose people have `hmt_residence_permit`."""
 
+CIVIL_TIME = timezone(timedelta(hours=8))
+"""China's time, in which a birth date is past or not."""
 PERMIT_REGIONS = frozenset(("810000", "820000", "830000"))
 EARLIEST_BIRTH = date(1900, 1, 1)
 RESIDENT_CHECK_CHARACTERS = "10X98765432"
@@ -67,6 +69,11 @@ def check_document(document: IdentityDocument, *, today: date) -> CheckedDocumen
         raise _invalid("only a passport has an issuing state and an MRZ check digit")
     normal = _normal(document.number)
     return CheckedDocument(type=document.type, number=normal, person=check(document, normal, today))
+
+
+def civil_date(now: float) -> date:
+    """The date in China at a time (Unix seconds)."""
+    return datetime.fromtimestamp(now, CIVIL_TIME).date()
 
 
 def resident_check_character(digits: str) -> str:

@@ -20,6 +20,7 @@ from verify.casefile import (
 )
 from verify.cases import check_open, check_owner, find_subject, known_case
 from verify.clients import Client
+from verify.deputies import check_appointed, held_appointments
 from verify.errors import Conflict, Gone, Invalid, NotFound, Refused
 from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
 from verify.references import blob_name, reference_binding
@@ -98,15 +99,17 @@ class Invites:
 
         Raises:
             NotFound: `case_unknown`, `subject_unknown`. Conflict: `case_not_open`, `already_verified`.
-            Gone: `reference_gone` if the subject's photo was unusable or erased.
+            Gone: `reference_gone` if the subject's photo was unusable or erased. Refused: `deputy_not_appointed`.
         """
         part, secret = new_part(self.entropy), new_secret(self.entropy)
         epoch = await self.store.epoch()
+        held = await held_appointments(self.store, known_case(case_id))
 
         def transition(file: CaseFile, now: float) -> Change[IssuedInvite]:
             check_owner(file, client)
             check_open(file.case, now)
             subject = find_subject(file, subject_id)
+            check_appointed(subject, held, now=now)
             _check_can_verify(file, subject, now=now, epoch=epoch)
             earlier = [replace(other, state=InviteState.REVOKED) for other in _usable(file, subject_id)]
             expires_at = min(now + INVITE_SECONDS, file.case.deadline)

@@ -13,6 +13,7 @@ from verify.audit import Event
 from verify.casefile import CaseFile, CaseState, Mode, Receipt, VerificationState
 from verify.cases import check_open, completed, known_case, redeemed_subjects, state_at
 from verify.clients import Client
+from verify.deputies import check_appointed, held_appointments
 from verify.errors import Conflict, Gone, NotFound, Refused
 from verify.identifiers import Entropy, new_part, part_of
 from verify.jose import SigningKey, sign
@@ -67,7 +68,8 @@ class Redemptions:
         """Redeem one token.
 
         Raises:
-            Invalid: `token_invalid`. Refused: `token_wrong_audience`, `restated_field_mismatch` (burns nothing).
+            Invalid: `token_invalid`. Refused: `token_wrong_audience`, `restated_field_mismatch` (burns nothing),
+            `deputy_not_appointed`.
             Conflict: `token_already_redeemed`, `case_not_open`. Gone: `token_expired`, `token_cancelled`,
             `verification_expired`, `verification_revoked`. StoreUnavailable: safe to repeat.
         """
@@ -103,6 +105,7 @@ class Redemptions:
         self, client: Client, case_id: str, presented: tuple[Presented, ...], *, whole_case: bool
     ) -> tuple[SignedReceipt, ...]:
         epoch = await self.store.epoch()
+        held = await held_appointments(self.store, case_id)
         ids = tuple(f"rcp_{part_of(case_id)}_{new_part(self.entropy)}" for _ in presented)
 
         def transition(file: CaseFile, now: float) -> Change[tuple[Receipt, ...]]:
@@ -111,6 +114,7 @@ class Redemptions:
                 return _refused(file, client, mismatched)
             for each in presented:
                 _check_redeemable(file, client, each, now=now, epoch=epoch)
+                check_appointed(file.subjects[each.claims.subject], held, now=now)
             check_open(file.case, now)
             if whole_case:
                 _check_roster_version(file, presented)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import inf
 from random import Random
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from verify.casefile import (
 )
 from verify.cases import check_open, known_case
 from verify.decision import Accepted, decide, public_outcome
+from verify.deputies import check_appointed, held_appointments
 from verify.errors import Conflict, Gone, NotFound, Refused
 from verify.evidence import Evidence
 from verify.identifiers import Entropy, hash_secret, new_part, new_secret, parse_code, part_of, secret_matches
@@ -136,7 +138,7 @@ class Sessions:
 
         Raises:
             NotFound: `session_unknown`. Refused: `session_secret_invalid`. Conflict: `session_already_claimed`,
-            `case_not_open`. Gone: `session_expired`, `reference_gone`.
+            `case_not_open`. Gone: `session_expired`, `invite_revoked`, `reference_gone`.
         """
         challenge = draw_challenge(self.rng)
 
@@ -171,19 +173,22 @@ class Sessions:
         """Decide on the evidence and record the outcome; an accepted one becomes a verification in the same step.
 
         Raises:
-            Conflict: `session_not_claimed`, `case_not_open`, `already_verified`. Gone: `session_expired`.
+            Conflict: `session_not_claimed`, `case_not_open`, `already_verified`. Gone: `session_expired`,
+            `invite_revoked`. Refused: `deputy_not_appointed`.
             StoreUnavailable: nothing was accepted.
         """
         decision = decide(evidence, self.policy)
         outcome, reason = public_outcome(decision)
         verification_id = f"ver_{new_part(self.entropy)}"
         epoch = await self.store.epoch()
+        held = await held_appointments(self.store, claim.case_id)
 
         def transition(file: CaseFile, now: float) -> Change[FinishedSession]:
             session = file.sessions[claim.session_id]
             check_open(file.case, now)
             _check_finishable(session, claim, now)
             _check_link(file, session)
+            check_appointed(file.subjects[session.subject_id], held, now=now)
             if is_verified(file, session.subject_id, now=now, epoch=epoch):
                 raise Conflict("already_verified", "this person has verified for the case already")
             finished = replace(session, state=SessionState.FINISHED, outcome=outcome, reason=reason)
@@ -259,7 +264,7 @@ class Sessions:
             policy=self.policy.version,
             session_id=session.id,
             verified_at=now,
-            valid_until=now + VERIFICATION_SECONDS,
+            valid_until=min(now + VERIFICATION_SECONDS, _appointed_until(subject)),
             epoch=epoch,
             state=VerificationState.ACTIVE,
         )
@@ -315,6 +320,12 @@ def _check_link(file: CaseFile, session: Session) -> None:
     """A link is revoked by a newer one, and by any change of what its person has confirmed."""
     if file.invites[session.invite_id].state is not InviteState.EXCHANGED:
         raise Gone("invite_revoked", "the link of this session was revoked: ask for a new one")
+
+
+def _appointed_until(subject: Subject) -> float:
+    """A deputy's verification does not outlive the appointment."""
+    until = None if subject.on_behalf_of is None else subject.on_behalf_of.until
+    return inf if until is None else until
 
 
 def _is_over(session: Session, now: float) -> bool:

@@ -51,6 +51,7 @@ return string.format('%d', epoch)
 """Never below the time: a restored backup cannot come back to an epoch that was in use after it was made."""
 
 
+PUT_RECORD = Script.of("redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) return 'done'")
 ADD_TO_INDEX = Script.of("redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2]) return 'done'")
 
 
@@ -217,9 +218,9 @@ class Store:
         content: bytes | None = await self._connection.ask("HGET", self._key(kind), name)
         return content
 
-    async def put_record(self, kind: str, name: str, content: bytes) -> None:
-        """Write a record."""
-        await self._connection.ask("HSET", self._key(kind), name, content)
+    async def put_record(self, kind: str, name: str, content: bytes, *, durable: bool = False) -> None:
+        """Write a record; `durable`: return when it is on disk, and on the replicas that are configured."""
+        await self._connection.run(PUT_RECORD, [self._key(kind)], [name, content], durable=durable)
 
     async def add_record(self, kind: str, name: str, content: bytes) -> bytes:
         """Write a record unless there is one of that name; the content that is stored now."""

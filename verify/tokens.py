@@ -11,6 +11,7 @@ from verify.audit import Event
 from verify.casefile import CaseFile, Mode, Subject, Verification, VerificationState
 from verify.cases import check_open, check_owner, find_subject, known_case
 from verify.clients import Client
+from verify.deputies import check_appointed, held_appointments
 from verify.errors import Conflict, Gone, Invalid, Refused
 from verify.identifiers import Entropy, new_part
 from verify.jose import SignatureInvalidError, SigningKey, key_set, sign, verify
@@ -70,15 +71,18 @@ class Tokens:
 
         Raises:
             NotFound: `case_unknown`, `subject_unknown`. Conflict: `case_not_open`, `not_verified`,
-            `token_already_redeemed`. Gone: `verification_expired`.
+            `token_already_redeemed`. Gone: `verification_expired`. Refused: `deputy_not_appointed`.
         """
         token_id = f"tok_{new_part(self.entropy)}"
         epoch = await self.store.epoch()
+        held = await held_appointments(self.store, known_case(case_id))
 
         def transition(file: CaseFile, now: float) -> Change[TokenClaims]:
             check_owner(file, client)
             check_open(file.case, now)
-            verification = mintable(file, find_subject(file, subject_id).id, now=now, epoch=epoch)
+            subject = find_subject(file, subject_id)
+            check_appointed(subject, held, now=now)
+            verification = mintable(file, subject.id, now=now, epoch=epoch)
             expires_at = float(int(min(now + TOKEN_SECONDS, verification.valid_until)))
             minted = replace(verification, token_id=token_id, token_expires_at=expires_at)
             details = {"subject": subject_id, "verification": verification.id, "token": token_id}

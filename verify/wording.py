@@ -11,6 +11,8 @@ from verify.errors import Invalid
 
 SIGNS = frozenset(" ()（）·・-&'’.,，、/+")
 CATEGORIES = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"))
+LONGEST_PERSON = 100
+"""Characters of a person's name."""
 MOST_MARKS = 3
 """Combining marks in a row; more are no spelling but stacks that cover other lines."""
 

@@ -82,6 +82,9 @@ class PersonBody(Body):
     signs_for: CreditCode | None = Field(
         default=None, description="credit code of the organisation of the roster that the person signs for"
     )
+    appointment: str | None = Field(
+        default=None, max_length=64, description="under which the person stands as deputy, from `POST /v1/deputies`"
+    )
 
 
 class NewSubjectBody(PersonBody):
