@@ -30,6 +30,10 @@ class MinimumRules:
     version: str
     actions: Mapping[str, MinimumRule]
 
+    def rule_of(self, action: Action) -> MinimumRule:
+        """What an action needs: by the operator if it is statutory, else the roles that its client requires."""
+        return self.actions[action.name] if action.statutory else MinimumRule(roles=action.required, verify={})
+
 
 def load_minimum_rules(path: Path | None = None) -> MinimumRules:
     """The operator's minimum rules, or those that heyan ships.
@@ -56,13 +60,11 @@ def check_minimum(file: CaseFile, action: Action, rules: MinimumRules) -> None:
     Raises:
         Invalid: `required_role_missing`, `rule_too_weak`.
     """
-    minimum = rules.actions.get(action.name)
-    required = action.required if minimum is None else minimum.roles
-    for role, least in required.items():
+    minimum = rules.rule_of(action)
+    for role, least in minimum.roles.items():
         if holders(file, role) < least:
             raise Invalid("required_role_missing", f"{action.name} needs at least {least} with the role {role}")
-    if minimum is not None:
-        _check_strict_enough(file, minimum)
+    _check_strict_enough(file, minimum)
 
 
 def _check_strict_enough(file: CaseFile, minimum: MinimumRule) -> None:

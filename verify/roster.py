@@ -10,6 +10,8 @@ from verify.minimum_rules import MinimumRules, check_minimum
 from verify.rules import check_rule
 
 MOST_SUBJECTS = 500
+MOST_ENTRIES = 2 * MOST_SUBJECTS
+"""Entries that a case keeps, with those that were removed."""
 
 
 def check_roster(file: CaseFile, action: Action, minimum: MinimumRules) -> None:
@@ -20,6 +22,8 @@ def check_roster(file: CaseFile, action: Action, minimum: MinimumRules) -> None:
     """
     if not 1 <= len(file.roster) <= MOST_SUBJECTS or len(file.legal_persons) > MOST_SUBJECTS:
         raise Invalid("roster_invalid", f"a case has 1 to {MOST_SUBJECTS} subjects, and at most so many organisations")
+    if len(file.subjects) + len(file.organisations) > MOST_ENTRIES:
+        raise Invalid("roster_invalid", f"a case keeps {MOST_ENTRIES} entries with those removed: open a new one")
     _check_nobody_twice(file)
     _check_signatories(file)
     shares = (

@@ -7,6 +7,7 @@ from fastapi import APIRouter, status
 from api.dependencies import CallingClient, ServicesNow
 from api.schemas.actions import ActionBody, ActionsBody, NewActionBody, RoleBody
 from verify.actions import Action
+from verify.minimum_rules import MinimumRules
 
 router = APIRouter(prefix="/v1/actions", tags=["cases"])
 
@@ -21,24 +22,24 @@ async def register_action(body: NewActionBody, client: CallingClient, services: 
         roles={name: (role.zh, role.en) for name, role in body.roles.items()},
         required=body.required_roles,
     )
-    return _action_body(await services.cases.actions.register(client, action), action.required)
+    return _action_body(await services.cases.actions.register(client, action), services.cases.minimum)
 
 
 @router.get("")
 async def list_actions(client: CallingClient, services: ServicesNow) -> ActionsBody:
     """The statutory actions with the operator's minimum, then those of the calling client."""
-    minimum = services.cases.minimum.actions
     found = await services.cases.actions.list(client)
-    bodies = (_action_body(each, minimum[each.name].roles if each.statutory else each.required) for each in found)
-    return ActionsBody(actions=tuple(bodies))
+    return ActionsBody(actions=tuple(_action_body(action, services.cases.minimum) for action in found))
 
 
-def _action_body(action: Action, required: Mapping[str, int]) -> ActionBody:
+def _action_body(action: Action, minimum: MinimumRules) -> ActionBody:
+    rule = minimum.rule_of(action)
     return ActionBody(
         name=action.name,
         zh=action.zh,
         en=action.en,
         statutory=action.statutory,
         roles={name: RoleBody(zh=zh, en=en) for name, (zh, en) in action.roles.items()},
-        required_roles=dict(required),
+        required_roles=dict(rule.roles),
+        must_verify=dict(rule.verify) if isinstance(rule.verify, Mapping) else rule.verify,
     )

@@ -1,6 +1,6 @@
 """Bodies of actions."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
@@ -9,6 +9,7 @@ from api.schemas.base import Body
 
 Words = Annotated[str, Field(min_length=1, max_length=100)]
 
+_KNOWN: JsonDict = {"statutory": False, "must_verify": {}}
 _PLEDGE: JsonDict = {
     "name": "client.pledge.register",
     "zh": "办理股权出质登记",
@@ -42,7 +43,7 @@ class NewActionBody(Body):
 class ActionBody(Body):
     """An action that cases can be opened for."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**_PLEDGE, "statutory": False}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_PLEDGE, **_KNOWN}]})
 
     name: str
     zh: str
@@ -50,11 +51,14 @@ class ActionBody(Body):
     statutory: bool
     roles: dict[str, RoleBody] = Field(description="that the client has defined, beside the statutory roles")
     required_roles: dict[str, int] = Field(description="least number of holders by role")
+    must_verify: Literal["all"] | dict[str, Literal["all"] | int] = Field(
+        description="what a case's rule must guarantee at the least: `all`, or by role `all` or a number of people"
+    )
 
 
 class ActionsBody(Body):
     """The statutory actions, and those of the client."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"actions": [{**_PLEDGE, "statutory": False}]}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"actions": [{**_PLEDGE, **_KNOWN}]}]})
 
     actions: tuple[ActionBody, ...]

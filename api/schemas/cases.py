@@ -196,7 +196,9 @@ class NewCaseBody(Body):
     )
     rule: RuleBody = RuleBody()
     details: DetailsBody = DetailsBody()
-    external_id: str | None = Field(default=None, max_length=200, description="the client's own number of the filing")
+    external_id: str | None = Field(
+        default=None, min_length=1, max_length=200, description="the client's own number of the filing"
+    )
     metadata: Metadata = Field(default_factory=dict)
     deadline: datetime | None = Field(default=None, description="with time zone; 30 days from now if missing")
 
@@ -232,7 +234,7 @@ class ChangedCaseBody(Body):
     document_sha256: Sha256 | None = None
     details: DetailsBody | None = Field(default=None, description="in place of all details that the case had")
     deadline: datetime | None = Field(default=None, description="with time zone")
-    external_id: str | None = Field(default=None, max_length=200, description="null: none any more")
+    external_id: str | None = Field(default=None, min_length=1, max_length=200, description="null: none any more")
     metadata: Metadata | None = Field(default=None, description="in place of all notes that the case had")
 
     @field_validator("document_sha256", "details", "deadline", "metadata", mode="before")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 from registry_office import CONVINCING, CREDIT_CODE, VOTE, Office, agreement, holding, person, photo, resident, restate
@@ -14,6 +15,7 @@ from verify.casefile import CaseFile, CaseState, Details, InviteState, Money, Ru
 from verify.cases import CaseView
 from verify.errors import Conflict, Gone, VerifyError
 from verify.standing import Standing
+from verify.statements import intent_sha256
 
 OTHER_DOCUMENT = "0" * 64
 
@@ -350,3 +352,54 @@ async def test_an_index_entry_whose_case_was_never_stored_is_passed_over(office:
     name = f"{office.client.id}:2026-1"
     await office.store.index("external", name, "case_aaaaaaaaaaaaaaaa", at=1.0)
     assert await office.cases.find(office.client, "2026-1") == ()
+
+
+async def test_through_many_changes_nobody_stays_verified_for_what_they_did_not_confirm(office: Office) -> None:
+    """And nobody loses a verification of what is still as they confirmed it."""
+    rng = Random(20261125)
+    file, _ = await office.case(3, details=Details(company_name="示例公司"))
+    for step in range(25):
+        file = await office.file(file.case.id)
+        unverified = [key for key, each in (await view_of(office, file)).standings.items() if each is PENDING]
+        await office.verify(file, *unverified)
+        before = await office.file(file.case.id)
+        view = await random_change(office, before, rng, step)
+        active = {each.subject_id: each for each in view.file.verifications.values() if each.state == "active"}
+        for key, subject in view.file.roster.items():
+            same = key in before.roster and subject == before.subjects[key]
+            meant = intent_sha256(view.file.case, subject)
+            confirmed = same and meant == intent_sha256(before.case, before.subjects[key])
+            assert (key in active) == confirmed
+            assert key not in active or active[key].intent_sha256 == meant
+        assert set(active) <= set(view.file.roster)
+
+
+async def view_of(office: Office, file: CaseFile) -> CaseView:
+    return await office.cases.get(office.client, file.case.id)
+
+
+async def random_change(office: Office, file: CaseFile, rng: Random, step: int) -> CaseView:
+    amendments, client, case_id = office.amendments, office.client, file.case.id
+    victim = rng.choice(sorted(file.roster))
+    changes = (
+        CaseChanges(document_sha256=f"{step:064x}"),
+        CaseChanges(details=Details(counterparty=f"对方{step}")),
+        CaseChanges(metadata={"step": str(step)}),
+    )
+    match rng.randrange(5):
+        case 0:
+            return await amendments.change(client, case_id, rng.choice(changes))
+        case 1 if len(file.roster) > 2:
+            return await amendments.remove(client, case_id, victim)
+        case 2:
+            share = f"0.{step + 1}"
+            return await amendments.replace(client, case_id, victim, person(100 + step, share_percent=share))
+        case 3 if not file.legal_persons:
+            await amendments.add(client, case_id, holding())
+            return await amendments.add(client, case_id, person(200 + step, signs_for=CREDIT_CODE))
+        case 3:
+            return await amendments.replace(
+                client, case_id, next(iter(file.legal_persons)), holding(name=f"控股{step}")
+            )
+        case _:
+            return await amendments.add(client, case_id, person(300 + step))
