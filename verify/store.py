@@ -51,6 +51,11 @@ return string.format('%d', epoch)
 """Never below the time: a restored backup cannot come back to an epoch that was in use after it was made."""
 
 
+ADD_RECORD = Script.of("""
+redis.call('HSET', KEYS[1], ARGV[1], redis.call('HGET', KEYS[1], ARGV[1]) or ARGV[2])
+return 'done'
+""")
+"""Writes in any case, so that the confirmation covers what an earlier attempt has left."""
 PUT_RECORD = Script.of("redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) return 'done'")
 ADD_TO_INDEX = Script.of("redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2]) return 'done'")
 
@@ -223,10 +228,9 @@ class Store:
         await self._connection.run(PUT_RECORD, [self._key(kind)], [name, content], durable=durable)
 
     async def add_record(self, kind: str, name: str, content: bytes) -> bytes:
-        """Write a record unless there is one of that name; the content that is stored now."""
-        key = self._key(kind)
-        _, stored = await self._connection.ask_all(("HSETNX", key, name, content), ("HGET", key, name))
-        return bytes(stored)
+        """Write a record, durably, unless there is one of that name; the content that is stored now."""
+        await self._connection.run(ADD_RECORD, [self._key(kind)], [name, content], durable=True)
+        return bytes(await self._connection.ask("HGET", self._key(kind), name))
 
     async def records(self, kind: str) -> dict[str, bytes]:
         """All records of a kind."""

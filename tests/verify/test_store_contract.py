@@ -207,6 +207,22 @@ async def test_a_stale_memory_is_noticed(store: Store, replica: Store) -> None:
     assert (await store.load(file.case.id))[0].case.reason == "elsewhere"
 
 
+async def test_a_record_is_added_once(store: Store, replica: Store) -> None:
+    first = await asyncio.gather(
+        *(each.add_record("kind", "one", b"%d" % n) for n, each in enumerate((store, replica)))
+    )
+    assert first[0] == first[1] == await store.get_record("kind", "one")
+    assert await store.add_record("kind", "one", b"\xff") == first[0]
+
+
+async def test_cases_are_indexed_under_any_name_newest_first(store: Store, replica: Store) -> None:
+    for at, case_id in ((1.5, "case_b"), (3.0, "case_c"), (1.25, "case_a"), (3.0, "case_c")):
+        await store.index("external", "核验 1 {x}", case_id, at=at)
+    assert await replica.indexed("external", "核验 1 {x}", most=9) == ("case_c", "case_b", "case_a")
+    assert await replica.indexed("external", "核验 1 {x}", most=1) == ("case_c",)
+    assert await replica.indexed("external", "核验 1", most=9) == ()
+
+
 async def test_records_are_kept_by_kind_and_name(store: Store) -> None:
     assert await store.get_record("keys", "one") is None
     await store.put_record("keys", "one", b"\x00")
