@@ -10,6 +10,7 @@ from api.settings import Settings
 from models.engine import Engine
 from models.prepare import verify_files
 from models.session import choose_provider
+from verify.minimum_rules import load_minimum_rules
 from verify.policy import load_policy
 
 
@@ -23,6 +24,7 @@ def diagnose(settings: Settings) -> list[Finding]:
         doctor.guarded("provider", lambda: choose_provider(settings.provider)),
         check_weights(settings),
         doctor.guarded("models", lambda: _models(settings)),
+        doctor.guarded("minimum rules", lambda: load_minimum_rules(settings.minimum_rules).version),
         *asyncio.run(check_store(settings)),
     ]
 

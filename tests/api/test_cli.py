@@ -123,6 +123,18 @@ def test_the_doctor_says_what_to_do_about_missing_weights(own_data: Path) -> Non
     assert "heyan models prepare" in " ".join(result.stdout.replace("│", " ").split())
 
 
+def test_minimum_rules_that_cannot_be_used_are_found_and_stop_the_start(
+    own_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEYAN_MINIMUM_RULES", str(own_data / "nowhere.toml"))
+    found = run("doctor")
+    assert found.exit_code == 1
+    assert "minimum_rules_invalid" in found.stdout
+    start = run("serve", "--port", "0")
+    assert start.exit_code == 2
+    assert "minimum_rules_invalid" in start.stderr
+
+
 def test_public_keys_are_printed_without_the_private_part(own_data: Path) -> None:
     keys = json.loads(run("jwks").stdout)["keys"]
     assert [key["crv"] for key in keys] == ["Ed25519"]
