@@ -19,6 +19,7 @@ from models.engine import Engine
 from models.image import decode_image
 from verify.cases import Cases
 from verify.clients import Clients
+from verify.idempotency import Answers
 from verify.invites import Invites
 from verify.policy import Policy, load_policy, require_contract
 from verify.redemption import Redemptions
@@ -44,6 +45,7 @@ class Services:
     sessions: Sessions
     tokens: Tokens
     redemptions: Redemptions
+    answers: Answers
     pool: InferencePool
     live: LiveSessions
     compare_limit: RateLimit
@@ -122,6 +124,7 @@ def _services(
         sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy),
         tokens=tokens,
         redemptions=Redemptions(store=store, tokens=tokens, keys=keys.signing, entropy=entropy),
+        answers=Answers(store, entropy),
         pool=pool,
         live=LiveSessions(
             pool=pool,

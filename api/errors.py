@@ -7,6 +7,7 @@ ApiError
 ├── CredentialMissingError  credential_missing
 ├── OverloadedError         overloaded, draining
 ├── TooManyRequestsError    too_many_requests
+├── IdempotencyPendingError idempotency_in_progress
 ├── ListeningError          address_unusable
 └── StreamError             subprotocol_missing, claim_expected, claim_timeout, message_unknown, message_malformed,
                             message_unexpected, resume_refused
@@ -71,6 +72,14 @@ class TooManyRequestsError(ApiError):
     def __init__(self, *, retry_after: float) -> None:
         message = f"more requests than allowed; repeat in {retry_after:.0f} seconds"
         super().__init__("too_many_requests", message, status=429, retry_after=retry_after)
+
+
+class IdempotencyPendingError(ApiError):
+    """The first request with the same `Idempotency-Key` still runs."""
+
+    def __init__(self, *, retry_after: float = 2.0) -> None:
+        message = f"the first request with this Idempotency-Key still runs; repeat in {retry_after:.0f} seconds"
+        super().__init__("idempotency_in_progress", message, status=409, retry_after=retry_after)
 
 
 class ListeningError(ApiError):

@@ -29,7 +29,8 @@ class NotFound(VerifyError):
 
 class Invalid(VerifyError):
     """`action_unknown`, `roster_invalid`, `rule_invalid`, `deadline_invalid`, `reference_provenance_insufficient`,
-    `client_name_invalid`, `scope_unknown`, `consent_mismatch`, `reference_unusable`, `token_invalid`."""
+    `client_name_invalid`, `scope_unknown`, `consent_mismatch`, `reference_unusable`, `token_invalid`,
+    `idempotency_key_invalid`."""
 
 
 class Refused(VerifyError):
@@ -43,7 +44,8 @@ class Refused(VerifyError):
 
 class Conflict(VerifyError):
     """`case_not_open`, `already_verified`, `not_verified`, `invite_used`, `session_already_claimed`,
-    `session_not_claimed`, `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was).
+    `session_not_claimed`, `idempotency_key_reused`, `token_already_redeemed` (then `receipt_id` is given to
+    the client whose redemption it was).
     """
 
     def __init__(self, code: str, message: str, *, receipt_id: str | None = None) -> None:

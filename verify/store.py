@@ -10,7 +10,7 @@ import asyncio
 import random
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib.resources import files
@@ -212,6 +212,12 @@ class Store:
         """All records of a kind."""
         stored = await self._connection.ask("HGETALL", self._key(kind))
         return {text(name): content for name, content in stored.items()}
+
+    async def run(
+        self, script: Script, names: Sequence[str], arguments: Sequence[str | bytes | int], *, durable: bool = False
+    ) -> str:
+        """Run a script on keys of these names. Raises StoreUnavailable; the script may have run."""
+        return await self._connection.run(script, [self._key(name) for name in names], arguments, durable=durable)
 
     # Operation
 

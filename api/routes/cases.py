@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, status
 
 from api.dependencies import CallingClient, ServicesNow
+from api.idempotency import ClientRoute
 from api.schemas.cases import CancelCase, CaseBody, NewCaseBody, NewSubjectBody, RuleBody, SubjectBody
 from api.schemas.invites import IssuedInviteBody
 from verify.casefile import Rule, Subject
 from verify.cases import CaseView, NewCase, NewSubject
 from verify.standing import Standing
 
-router = APIRouter(prefix="/v1/cases", tags=["cases"])
+router = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=ClientRoute)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)

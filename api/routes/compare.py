@@ -6,9 +6,10 @@ from fastapi import APIRouter
 
 from api.comparison import compare_photos
 from api.dependencies import ComparingClient, ServicesNow
+from api.idempotency import ClientRoute
 from api.schemas.compare import ComparePhotos, CompareResult
 
-router = APIRouter(tags=["compare"])
+router = APIRouter(tags=["compare"], route_class=ClientRoute)
 
 
 @router.post("/v1/compare")
