@@ -4,14 +4,16 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from random import SystemRandom
+from random import SystemRandom, random
 
 from structlog.stdlib import BoundLogger, get_logger
 
+from api.delivery import DeliveryWorker
 from api.first_client import ensure_first_client
 from api.inference import InferencePool
 from api.live_sessions import LiveSessions, Timing
 from api.metrics import Metrics
+from api.outbound import Outbound
 from api.rate_limit import RateLimit
 from api.settings import Settings
 from models.embedding import Embedding
@@ -19,14 +21,17 @@ from models.engine import Engine
 from models.image import decode_image
 from verify.cases import Cases
 from verify.clients import Clients
+from verify.deliveries import Deliveries
 from verify.idempotency import Answers
 from verify.invites import Invites
+from verify.outbox import Outbox
 from verify.policy import Policy, load_policy, require_contract
 from verify.redemption import Redemptions
 from verify.sessions import Sessions
 from verify.signing import load_keys
 from verify.store import Store, open_store
 from verify.tokens import Tokens
+from verify.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,10 @@ class Services:
     tokens: Tokens
     redemptions: Redemptions
     answers: Answers
+    webhooks: Webhooks
+    deliveries: Deliveries
+    outbound: Outbound
+    delivery_worker: DeliveryWorker
     pool: InferencePool
     live: LiveSessions
     compare_limit: RateLimit
@@ -107,6 +116,11 @@ def _services(
     entropy = secrets.token_bytes
     keys = load_keys(settings.data_dir, entropy=entropy)
     metrics, log = Metrics(), get_logger("heyan")
+    clients = Clients(store, entropy)
+    cases = Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=settings.allow_client_upload)
+    webhooks = Webhooks(store=store, vault=keys.vault, entropy=entropy)
+    deliveries = Deliveries(store)
+    outbound = Outbound(allow_private=settings.webhook_private_addresses)
     tokens = Tokens(store=store, keys=keys.signing, issuer=settings.issuer, entropy=entropy)
 
     async def embed_reference(photo: bytes) -> Embedding:
@@ -118,13 +132,26 @@ def _services(
         engine=engine,
         policy=policy,
         store=store,
-        clients=Clients(store, entropy),
-        cases=Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=settings.allow_client_upload),
+        clients=clients,
+        cases=cases,
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference),
         sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy),
         tokens=tokens,
         redemptions=Redemptions(store=store, tokens=tokens, keys=keys.signing, entropy=entropy),
         answers=Answers(store, entropy),
+        webhooks=webhooks,
+        deliveries=deliveries,
+        outbound=outbound,
+        delivery_worker=DeliveryWorker(
+            store=store,
+            outbox=Outbox(store=store, clients=clients, cases=cases, webhooks=webhooks, deliveries=deliveries),
+            webhooks=webhooks,
+            deliveries=deliveries,
+            outbound=outbound,
+            jitter=random,
+            metrics=metrics,
+            log=log,
+        ),
         pool=pool,
         live=LiveSessions(
             pool=pool,

@@ -24,13 +24,14 @@ class VerifyError(Exception):
 
 
 class NotFound(VerifyError):
-    """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`."""
+    """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`,
+    `webhook_unknown`, `notice_unknown`."""
 
 
 class Invalid(VerifyError):
     """`action_unknown`, `roster_invalid`, `rule_invalid`, `deadline_invalid`, `reference_provenance_insufficient`,
     `client_name_invalid`, `scope_unknown`, `consent_mismatch`, `reference_unusable`, `token_invalid`,
-    `idempotency_key_invalid`."""
+    `idempotency_key_invalid`, `notice_type_unknown`, `webhook_url_invalid`, `webhook_url_refused`."""
 
 
 class Refused(VerifyError):
@@ -44,8 +45,8 @@ class Refused(VerifyError):
 
 class Conflict(VerifyError):
     """`case_not_open`, `already_verified`, `not_verified`, `invite_used`, `session_already_claimed`,
-    `session_not_claimed`, `idempotency_key_reused`, `token_already_redeemed` (then `receipt_id` is given to
-    the client whose redemption it was).
+    `session_not_claimed`, `idempotency_key_reused`, `webhook_limit`, `token_already_redeemed` (then `receipt_id`
+    is given to the client whose redemption it was).
     """
 
     def __init__(self, code: str, message: str, *, receipt_id: str | None = None) -> None:
