@@ -16,6 +16,7 @@ from api.metrics import Metrics
 from api.outbound import Outbound
 from api.rate_limit import RateLimit
 from api.settings import Settings
+from api.watching import Places, Watching
 from models.embedding import Embedding
 from models.engine import Engine
 from models.image import decode_image
@@ -55,6 +56,7 @@ class Services:
     deliveries: Deliveries
     outbound: Outbound
     delivery_worker: DeliveryWorker
+    watching: Watching
     pool: InferencePool
     live: LiveSessions
     compare_limit: RateLimit
@@ -120,6 +122,13 @@ def _services(
     cases = Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=settings.allow_client_upload)
     webhooks = Webhooks(store=store, vault=keys.vault, entropy=entropy)
     deliveries = Deliveries(store)
+    live = LiveSessions(
+        pool=pool,
+        metrics=metrics,
+        log=log,
+        limit=settings.live_sessions,
+        timing=Timing(resume_seconds=settings.resume_seconds),
+    )
     outbound = Outbound(allow_private=settings.webhook_private_addresses)
     tokens = Tokens(store=store, keys=keys.signing, issuer=settings.issuer, entropy=entropy)
 
@@ -153,13 +162,8 @@ def _services(
             log=log,
         ),
         pool=pool,
-        live=LiveSessions(
-            pool=pool,
-            metrics=metrics,
-            log=log,
-            limit=settings.live_sessions,
-            timing=Timing(resume_seconds=settings.resume_seconds),
-        ),
+        live=live,
+        watching=Watching(store=store, cases=cases, live=live, places=Places(settings.event_streams)),
         compare_limit=RateLimit(per_minute=settings.compare_per_minute),
         metrics=metrics,
         log=log,
