@@ -25,6 +25,7 @@ from verify.clients import Clients
 from verify.deliveries import Deliveries
 from verify.idempotency import Answers
 from verify.invites import Invites
+from verify.listing import CaseList
 from verify.outbox import Outbox
 from verify.policy import Policy, load_policy, require_contract
 from verify.redemption import Redemptions
@@ -47,6 +48,7 @@ class Services:
     store: Store
     clients: Clients
     cases: Cases
+    case_list: CaseList
     invites: Invites
     sessions: Sessions
     tokens: Tokens
@@ -143,6 +145,7 @@ def _services(
         store=store,
         clients=clients,
         cases=cases,
+        case_list=CaseList(store),
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference),
         sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy),
         tokens=tokens,

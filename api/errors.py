@@ -8,6 +8,7 @@ ApiError
 ├── OverloadedError         overloaded, draining
 ├── TooManyRequestsError    too_many_requests
 ├── IdempotencyPendingError idempotency_in_progress
+├── PreconditionFailedError precondition_failed
 ├── ListeningError          address_unusable
 └── StreamError             subprotocol_missing, claim_expected, claim_timeout, message_unknown, message_malformed,
                             message_unexpected, resume_refused
@@ -80,6 +81,14 @@ class IdempotencyPendingError(ApiError):
     def __init__(self, *, retry_after: float = 2.0) -> None:
         message = f"the first request with this Idempotency-Key still runs; repeat in {retry_after:.0f} seconds"
         super().__init__("idempotency_in_progress", message, status=409, retry_after=retry_after)
+
+
+class PreconditionFailedError(ApiError):
+    """The case is not (any more) as `If-Match` says."""
+
+    def __init__(self) -> None:
+        message = "the case has changed since it was read: read it again, then decide anew; nothing was changed"
+        super().__init__("precondition_failed", message, status=412)
 
 
 class ListeningError(ApiError):

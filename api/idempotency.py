@@ -1,14 +1,12 @@
-"""`Idempotency-Key` on the POSTs of a client: a route class, so that no endpoint needs to know of it."""
+"""`Idempotency-Key` on the POSTs of a client: what was asked once takes effect once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
 from time import monotonic
-from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
 from api.composition import Services
 from api.dependencies import api_key, calling_client
@@ -36,28 +34,10 @@ PARAMETER = {
 }
 
 
-class ClientRoute(APIRoute):
-    """A route under a client's API key: a POST with an `Idempotency-Key` takes effect once."""
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        if "POST" in (options.get("methods") or ()):
-            options["openapi_extra"] = {**(options.get("openapi_extra") or {}), "parameters": [PARAMETER]}
-        super().__init__(path, endpoint, **options)
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The endpoint's handler, behind the answers that are kept."""
-        handle = super().get_route_handler()
-
-        async def answered(request: Request) -> Response:
-            if request.method != "POST" or HEADER not in request.headers:
-                return await handle(request)
-            return await _answer_once(request, handle)
-
-        return answered
-
-
-async def _answer_once(request: Request, handle: Handler) -> Response:
+async def answer_once(request: Request, handle: Handler) -> Response:
     """Run the request, or answer as its first run was answered."""
+    if request.method != "POST" or HEADER not in request.headers:
+        return await handle(request)
     services: Services = request.app.state.services
     found = await _begin(request, services)
     if isinstance(found, Answer):

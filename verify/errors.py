@@ -31,7 +31,8 @@ class NotFound(VerifyError):
 class Invalid(VerifyError):
     """`action_unknown`, `roster_invalid`, `rule_invalid`, `deadline_invalid`, `reference_provenance_insufficient`,
     `client_name_invalid`, `scope_unknown`, `consent_mismatch`, `reference_unusable`, `token_invalid`,
-    `idempotency_key_invalid`, `event_unknown`, `notice_type_unknown`, `webhook_url_invalid`, `webhook_url_refused`."""
+    `idempotency_key_invalid`, `event_unknown`,
+    `cursor_invalid`, `notice_type_unknown`, `webhook_url_invalid`, `webhook_url_refused`."""
 
 
 class Refused(VerifyError):

@@ -10,8 +10,9 @@ import asyncio
 import random
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from importlib.resources import files
@@ -58,6 +59,25 @@ redis.call('SET', KEYS[1], string.format('%d', epoch))
 return string.format('%d', epoch)
 """)
 """Never below the time: a restored backup cannot come back to an epoch that was in use after it was made."""
+
+
+Check = Callable[[CaseFile, float], None]
+"""Objects to a case file at a time by raising."""
+
+_EXPECTED: ContextVar[tuple[str, Check] | None] = ContextVar("expected", default=None)
+
+
+@contextmanager
+def expecting(case_id: str, check: Check) -> Iterator[None]:
+    """Within this context the first transition of a case is decided only on a file that passes the check.
+
+    It is judged on the very file that the transition is committed against, for every transition there is or will be.
+    """
+    before = _EXPECTED.set((case_id, check))
+    try:
+        yield
+    finally:
+        _EXPECTED.reset(before)
 
 
 class LateError(Exception):
@@ -177,9 +197,11 @@ class Store:
         async with self._queues.setdefault(case_id, asyncio.Lock()):
             for attempt in range(ATTEMPTS):
                 file, now = await self.load(case_id)
+                _check_expected(file, now)
                 change = transition(file, now)
                 done, _ = await self._commit(file, change, at=now, durable=durable)
                 if done is Committed.DONE:
+                    _EXPECTED.set(None)
                     return _outcome(change)
                 if done is Committed.LATE:
                     raise LateError
@@ -390,6 +412,12 @@ def clock_check(*, service_now: float, store_now: float) -> StoreCheck:
     ok = difference <= CLOCK_TOLERANCE_SECONDS
     advice = "" if ok else "; synchronise the clocks of both machines (NTP)"
     return StoreCheck("clock", ok, f"the clocks of service and store differ by {difference:.1f} s{advice}")
+
+
+def _check_expected(file: CaseFile, now: float) -> None:
+    expected = _EXPECTED.get()
+    if expected is not None and expected[0] == file.case.id:
+        expected[1](file, now)
 
 
 def _outcome(change: Change[T]) -> T:

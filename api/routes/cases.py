@@ -1,14 +1,16 @@
 """Cases: opening one with its roster, looking at it, cancelling it, inviting its people."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Query, Request, Response, status
 
+from api.client_route import ClientRoute
 from api.dependencies import CallingClient, ServicesNow
-from api.idempotency import ClientRoute
-from api.schemas.cases import CancelCase, CaseBody, NewCaseBody, NewSubjectBody, RuleBody, SubjectBody
+from api.preconditions import entity_tag, not_modified
+from api.schemas.cases import CancelCase, CaseBody, CasesBody, NewCaseBody, NewSubjectBody, RuleBody, SubjectBody
 from api.schemas.invites import IssuedInviteBody
-from verify.casefile import Rule, Subject
+from verify.casefile import CaseState, Rule, Subject
 from verify.cases import CaseView, NewCase, NewSubject
 from verify.standing import Standing
 
@@ -21,10 +23,27 @@ async def open_case(body: NewCaseBody, client: CallingClient, services: Services
     return _case_body(await services.cases.open(client, _new_case(body)))
 
 
-@router.get("/{case_id}")
-async def get_case(case_id: str, client: CallingClient, services: ServicesNow) -> CaseBody:
-    """A case of the calling client, and how far its people are."""
-    return _case_body(await services.cases.get(client, case_id))
+@router.get("")
+async def list_cases(
+    client: CallingClient,
+    services: ServicesNow,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    state: Annotated[CaseState | None, Query(description="only cases in this state")] = None,
+) -> CasesBody:
+    """The calling client's cases, newest first. A page may hold fewer than `limit`: go on while there is a cursor."""
+    page = await services.case_list.page(client, cursor=cursor, limit=limit, state=state)
+    return CasesBody(cases=tuple(_case_body(view) for view in page.views), next_cursor=page.next_cursor)
+
+
+@router.get("/{case_id}", response_model=CaseBody)
+async def get_case(
+    case_id: str, client: CallingClient, services: ServicesNow, request: Request, response: Response
+) -> CaseBody | Response:
+    """A case of the calling client, and how far its people are. `ETag` names this version; 304 if it is known."""
+    view = await services.cases.get(client, case_id)
+    response.headers["etag"] = tag = entity_tag(view)
+    return not_modified(request, tag) or _case_body(view)
 
 
 @router.post("/{case_id}/cancel")

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, status
 
+from api.client_route import ClientRoute
 from api.dependencies import CallingClient, ServicesNow
-from api.idempotency import ClientRoute
 from api.metrics import Metrics
 from api.schemas.receipts import ReceiptBody, ReceiptsBody, receipt_body
 from api.schemas.tokens import MintedTokenBody, RedeemCase, RedeemToken

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
 
+from api.client_route import ClientRoute
 from api.dependencies import CallingClient, ServicesNow
-from api.idempotency import ClientRoute
 from api.schemas.webhooks import (
     AttemptBody,
     DeliveriesBody,

@@ -143,6 +143,13 @@ class CaseBody(Body):
     subjects: tuple[SubjectBody, ...]
 
 
+class CasesBody(Body):
+    """Some of the calling client's cases, newest first."""
+
+    cases: tuple[CaseBody, ...]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null: there are no more")
+
+
 class CancelCase(Body):
     """Why a case is cancelled; a code, no text about people."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from running_service import RunningApi, registrant, running_api
 
-from api.idempotency import ClientRoute
+from api.client_route import ClientRoute
 from api.routes import cases, compare, tokens
 from api.settings import Settings
 from benchmarks.registration import Filing, new_case
