@@ -31,6 +31,7 @@ from verify.policy import Policy, load_policy, require_contract
 from verify.redemption import Redemptions
 from verify.sessions import Sessions
 from verify.signing import load_keys
+from verify.simulation import Simulations
 from verify.store import Store, open_store
 from verify.tokens import Tokens
 from verify.webhooks import Webhooks
@@ -51,6 +52,7 @@ class Services:
     case_list: CaseList
     invites: Invites
     sessions: Sessions
+    simulations: Simulations
     tokens: Tokens
     redemptions: Redemptions
     answers: Answers
@@ -137,6 +139,8 @@ def _services(
     async def embed_reference(photo: bytes) -> Embedding:
         return await pool.run(lambda: engine.reference(decode_image(photo)))
 
+    invites = Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference)
+    sessions = Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy)
     return Services(
         settings=settings,
         public_url=public_url,
@@ -146,8 +150,9 @@ def _services(
         clients=clients,
         cases=cases,
         case_list=CaseList(store),
-        invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference),
-        sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy),
+        invites=invites,
+        sessions=sessions,
+        simulations=Simulations(store=store, vault=keys.vault, invites=invites, sessions=sessions),
         tokens=tokens,
         redemptions=Redemptions(store=store, tokens=tokens, keys=keys.signing, entropy=entropy),
         answers=Answers(store, entropy),

@@ -32,12 +32,12 @@ class Invalid(VerifyError):
     """`action_unknown`, `roster_invalid`, `rule_invalid`, `deadline_invalid`, `reference_provenance_insufficient`,
     `client_name_invalid`, `scope_unknown`, `consent_mismatch`, `reference_unusable`, `token_invalid`,
     `idempotency_key_invalid`, `event_unknown`,
-    `cursor_invalid`, `notice_type_unknown`, `webhook_url_invalid`, `webhook_url_refused`."""
+    `cursor_invalid`, `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`, `webhook_url_refused`."""
 
 
 class Refused(VerifyError):
     """`api_key_invalid`, `grant_invalid`, `session_secret_invalid`, `consent_required`, `token_wrong_audience`,
-    `rule_not_met`, `restated_field_mismatch` (then `fields` names what did not match)."""
+    `rule_not_met`, `test_mode_only`, `restated_field_mismatch` (then `fields` names what did not match)."""
 
     def __init__(self, code: str, message: str, *, fields: tuple[str, ...] = ()) -> None:
         super().__init__(code, message)

@@ -38,6 +38,9 @@ CLAIM_SECONDS = 180.0
 SESSION_SECONDS = 600.0
 VERIFICATION_SECONDS = 20 * 86400.0
 
+SIMULATED = "simulated"
+"""`capture` of attempts in test mode that had no camera."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedSession:
@@ -170,6 +173,7 @@ class Sessions:
 
         Raises:
             Conflict: `session_not_claimed`, `case_not_open`, `already_verified`. Gone: `session_expired`.
+            Refused: `test_mode_only` for simulated evidence in a live case.
             StoreUnavailable: nothing was accepted.
         """
         decision = decide(evidence, self.policy)
@@ -181,13 +185,20 @@ class Sessions:
             session = file.sessions[claim.session_id]
             _check_finishable(session, claim, now)
             check_open(file.case, now)
+            _check_capture(file, evidence)
             if is_verified(file, session.subject_id, now=now, epoch=epoch):
                 raise Conflict("already_verified", "this person has verified for the case already")
             finished = replace(session, state=SessionState.FINISHED, outcome=outcome, reason=reason)
             after = file.with_(finished)
             if isinstance(decision, Accepted):
-                after = after.with_(self._verification(file, session, verification_id, now, epoch))
-            details = {"session": session.id, "outcome": outcome, "policy": self.policy.version}
+                accepted = self._verification(file, session, verification_id, now, epoch)
+                after = after.with_(replace(accepted, capture=evidence.liveness.capture))
+            details = {
+                "session": session.id,
+                "outcome": outcome,
+                "policy": self.policy.version,
+                "capture": evidence.liveness.capture,
+            }
             return Change(
                 after=after,
                 event=Event(name="session.finished", actor="service", details=details),
@@ -306,6 +317,11 @@ def _check_finishable(session: Session, claim: Claim, now: float) -> None:
         raise Conflict("session_not_claimed", "the session does not run, or ran with another challenge")
     if now >= session.expires_at:
         raise _expired()
+
+
+def _check_capture(file: CaseFile, evidence: Evidence) -> None:
+    if evidence.liveness.capture == SIMULATED and file.case.mode != "test":
+        raise Refused("test_mode_only", "a simulated attempt counts in test mode only")
 
 
 def _is_over(session: Session, now: float) -> bool:
