@@ -53,12 +53,12 @@ class CaseList:
         return CasePage(views=tuple(views), next_cursor=_sealed(below))
 
     async def _view(self, client: Client, case_id: str, epoch: int) -> CaseView | None:
-        """None for an entry whose case was never created."""
+        """None for an entry whose case was never created, or is not this client's."""
         try:
             file, now = await self.store.load(case_id)
+            check_owner(file, client)
         except NotFound:
             return None
-        check_owner(file, client)
         return case_view(file, now=now, epoch=epoch)
 
 
