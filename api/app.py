@@ -10,7 +10,22 @@ from api.body_limit import BodyLimit
 from api.composition import Services
 from api.problems import MEDIA_TYPE, install_problem_handlers
 from api.request_headers import RequestHeaders
-from api.routes import actions, cases, compare, deputies, health, invites, pages, receipts, sessions, stream, tokens
+from api.routes import (
+    actions,
+    cases,
+    compare,
+    deputies,
+    events,
+    health,
+    invites,
+    pages,
+    receipts,
+    sessions,
+    simulation,
+    stream,
+    tokens,
+    webhooks,
+)
 from api.schemas.problem import ProblemBody
 
 DESCRIPTION = """Self-hosted remote identity verification: a live person, the ID photo, a one-time token.
@@ -18,7 +33,22 @@ DESCRIPTION = """Self-hosted remote identity verification: a live person, the ID
 A client opens a case with a roster, sends each person an invite, mints a token for each verification and redeems it
 exactly once. Errors are RFC 9457 problem documents with a stable `code`. Times are RFC 3339 in UTC."""
 
-ROUTERS = (actions, deputies, cases, invites, sessions, stream, tokens, receipts, compare, health, pages)
+ROUTERS = (
+    actions,
+    deputies,
+    cases,
+    events,
+    invites,
+    sessions,
+    stream,
+    tokens,
+    receipts,
+    webhooks,
+    simulation,
+    compare,
+    health,
+    pages,
+)
 
 
 PROBLEM = {

@@ -4,30 +4,39 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
-from random import SystemRandom
+from random import SystemRandom, random
 
 from structlog.stdlib import BoundLogger, get_logger
 
+from api.delivery import DeliveryWorker
 from api.first_client import ensure_first_client
 from api.inference import InferencePool
 from api.live_sessions import LiveSessions, Timing
 from api.metrics import Metrics
+from api.outbound import Outbound
 from api.rate_limit import RateLimit
 from api.settings import Settings
+from api.watching import Places, Watching
 from models.embedding import Embedding
 from models.engine import Engine
 from models.image import decode_image
 from verify.amendments import Amendments
 from verify.cases import Cases
 from verify.clients import Clients
+from verify.deliveries import Deliveries
+from verify.idempotency import Answers
 from verify.invites import Invites
+from verify.listing import CaseList
 from verify.minimum_rules import MinimumRules, load_minimum_rules
+from verify.outbox import Outbox
 from verify.policy import Policy, load_policy, require_contract
 from verify.redemption import Redemptions
 from verify.sessions import Sessions
 from verify.signing import load_keys
+from verify.simulation import Simulations
 from verify.store import Store, open_store
 from verify.tokens import Tokens
+from verify.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +52,18 @@ class Services:
     clients: Clients
     cases: Cases
     amendments: Amendments
+    case_list: CaseList
     invites: Invites
     sessions: Sessions
+    simulations: Simulations
     tokens: Tokens
     redemptions: Redemptions
+    answers: Answers
+    webhooks: Webhooks
+    deliveries: Deliveries
+    outbound: Outbound
+    delivery_worker: DeliveryWorker
+    watching: Watching
     pool: InferencePool
     live: LiveSessions
     compare_limit: RateLimit
@@ -119,6 +136,7 @@ def _services(
     entropy = secrets.token_bytes
     keys = load_keys(settings.data_dir, entropy=entropy)
     metrics, log = Metrics(), get_logger("heyan")
+    clients = Clients(store, entropy)
     cases = Cases(
         store=store,
         vault=keys.vault,
@@ -126,32 +144,55 @@ def _services(
         allow_client_upload=settings.allow_client_upload,
         minimum=minimum,
     )
+    webhooks = Webhooks(store=store, vault=keys.vault, entropy=entropy)
+    deliveries = Deliveries(store)
+    live = LiveSessions(
+        pool=pool,
+        metrics=metrics,
+        log=log,
+        limit=settings.live_sessions,
+        timing=Timing(resume_seconds=settings.resume_seconds),
+    )
+    outbound = Outbound(allow_private=settings.webhook_private_addresses)
     tokens = Tokens(store=store, keys=keys.signing, issuer=settings.issuer, entropy=entropy)
 
     async def embed_reference(photo: bytes) -> Embedding:
         return await pool.run(lambda: engine.reference(decode_image(photo)))
 
+    invites = Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference)
+    sessions = Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy)
     return Services(
         settings=settings,
         public_url=public_url,
         engine=engine,
         policy=policy,
         store=store,
-        clients=Clients(store, entropy),
+        clients=clients,
         cases=cases,
         amendments=Amendments(cases),
-        invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference),
-        sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy),
+        case_list=CaseList(cases),
+        invites=invites,
+        sessions=sessions,
+        simulations=Simulations(store=store, vault=keys.vault, invites=invites, sessions=sessions),
         tokens=tokens,
         redemptions=Redemptions(store=store, tokens=tokens, keys=keys.signing, entropy=entropy),
-        pool=pool,
-        live=LiveSessions(
-            pool=pool,
+        answers=Answers(store, entropy),
+        webhooks=webhooks,
+        deliveries=deliveries,
+        outbound=outbound,
+        delivery_worker=DeliveryWorker(
+            store=store,
+            outbox=Outbox(store=store, clients=clients, cases=cases, webhooks=webhooks, deliveries=deliveries),
+            webhooks=webhooks,
+            deliveries=deliveries,
+            outbound=outbound,
+            jitter=random,
             metrics=metrics,
             log=log,
-            limit=settings.live_sessions,
-            timing=Timing(resume_seconds=settings.resume_seconds),
         ),
+        pool=pool,
+        live=live,
+        watching=Watching(store=store, cases=cases, live=live, places=Places(settings.event_streams)),
         compare_limit=RateLimit(per_minute=settings.compare_per_minute),
         metrics=metrics,
         log=log,

@@ -7,6 +7,8 @@ ApiError
 ├── CredentialMissingError  credential_missing
 ├── OverloadedError         overloaded, draining
 ├── TooManyRequestsError    too_many_requests
+├── IdempotencyPendingError idempotency_in_progress
+├── PreconditionFailedError precondition_failed
 ├── ListeningError          address_unusable
 └── StreamError             subprotocol_missing, claim_expected, claim_timeout, message_unknown, message_malformed,
                             message_unexpected, resume_refused
@@ -71,6 +73,22 @@ class TooManyRequestsError(ApiError):
     def __init__(self, *, retry_after: float) -> None:
         message = f"more requests than allowed; repeat in {retry_after:.0f} seconds"
         super().__init__("too_many_requests", message, status=429, retry_after=retry_after)
+
+
+class IdempotencyPendingError(ApiError):
+    """The first request with the same `Idempotency-Key` still runs."""
+
+    def __init__(self, *, retry_after: float = 2.0) -> None:
+        message = f"the first request with this Idempotency-Key still runs; repeat in {retry_after:.0f} seconds"
+        super().__init__("idempotency_in_progress", message, status=409, retry_after=retry_after)
+
+
+class PreconditionFailedError(ApiError):
+    """The case is not (any more) as `If-Match` says."""
+
+    def __init__(self) -> None:
+        message = "the case has changed since it was read: read it again, then decide anew; nothing was changed"
+        super().__init__("precondition_failed", message, status=412)
 
 
 class ListeningError(ApiError):

@@ -44,6 +44,12 @@ class Metrics:
             ["result"],
             registry=self.registry,
         )
+        self.deliveries = Counter(
+            "heyan_webhook_attempts",
+            "Attempts to deliver a notice, by how the delivery stands after it",
+            ["state"],
+            registry=self.registry,
+        )
         self.problems = Counter("heyan_problems", "Refused requests by code", ["code"], registry=self.registry)
 
     @contextmanager

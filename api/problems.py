@@ -101,10 +101,11 @@ def install_problem_handlers(app: FastAPI) -> None:
         ModelsError,
         Exception,
     ):
-        app.add_exception_handler(kind, _handle)
+        app.add_exception_handler(kind, answer_problem)
 
 
-async def _handle(request: Request, error: Exception) -> JSONResponse:
+async def answer_problem(request: Request, error: Exception) -> JSONResponse:
+    """Answer an exception with its problem document, and count it."""
     problem = problem_of(error)
     request.app.state.metrics.problems.labels(code=problem.code).inc()
     return problem_response(problem)

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.certificates import ServerCertificate, lan_addresses, local_names, server_certificate
 from api.composition import open_services
+from api.delivery import delivering
 from api.errors import ListeningError
 from api.live_sessions import LiveSessions
 from api.settings import Settings
@@ -96,7 +97,8 @@ async def serve(
             drain_seconds=settings.drain_seconds,
             announce=lambda: announce(where),
         )
-        await server.serve(sockets=[listener])
+        async with delivering(services.delivery_worker):
+            await server.serve(sockets=[listener])
 
 
 def bound(settings: Settings) -> socket.socket:

@@ -47,12 +47,7 @@ class Registration:
 
     async def open(self, *people: Registrant, action: str = "capital.increase") -> Filing:
         """Open a case for these people."""
-        body = {
-            "action": action,
-            "document_sha256": DOCUMENT,
-            "subjects": [_subject(person) for person in people],
-        }
-        return Filing(case=await self._post("/v1/cases", body))
+        return Filing(case=await self._post("/v1/cases", new_case(*people, action=action)))
 
     async def invite(self, filing: Filing, subject: str) -> str:
         """The code of a new invite."""
@@ -87,6 +82,11 @@ class Registration:
         answer.raise_for_status()
         content: Message = answer.json()
         return content
+
+
+def new_case(*people: Registrant, action: str = "capital.increase") -> Message:
+    """The body that opens a case for these people."""
+    return {"action": action, "document_sha256": DOCUMENT, "subjects": [_subject(person) for person in people]}
 
 
 def _subject(person: Registrant) -> Message:

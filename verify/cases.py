@@ -160,6 +160,28 @@ class Cases:
 
         return await self.store.transact(known_case(case_id), transition, durable=True)
 
+    async def expire(self, case_id: str) -> CaseState:
+        """Record that the deadline of an open case has passed, if it has, so that its client is told; its state then.
+
+        Raises:
+            NotFound: `case_unknown`.
+        """
+
+        def transition(file: CaseFile, now: float) -> Change[CaseState]:
+            state = state_at(file.case, now)
+            if state is file.case.state:
+                raise Conflict("case_not_open", f"there is nothing to record: the case is {state.value}")
+            after = file.with_(replace(file.case, state=state, reason=reason_at(file.case, now)))
+            return Change(after=after, event=Event(name="case.expired", actor="service"), value=state)
+
+        known = known_case(case_id)
+        file, now = await self.store.load(known)
+        if state_at(file.case, now) is file.case.state:
+            return file.case.state
+        with suppress(Conflict):  # another replica was faster
+            return await self.store.transact(known, transition)
+        return (await self.store.load(known))[0].case.state
+
     def _case(self, client: Client, action: Action, new: NewCase, now: float) -> Case:
         case_id = f"case_{new_part(self.entropy)}"
         return Case(

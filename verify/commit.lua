@@ -1,7 +1,8 @@
 -- One transition of one case: apply it and append its audit entry, if the audit head is the one it was decided on.
--- KEYS: the file's hash, the audit list, then the blobs that change.
+-- KEYS: the file's hash, the audit list, the list of notices, then the blobs that change.
 -- ARGV: expected head, new head, audit entry, not_after (ms since 1970 by this store's clock; 0: none),
---       number of fields, that many pairs of field and value, then a value for each blob (empty: delete).
+--       number of fields, that many pairs of field and value, number of notices, that many notices,
+--       then a value for each blob (empty: delete).
 -- Answers done, conflict or late.
 local head = redis.call('HGET', KEYS[1], 'head') or ''
 if head == ARGV[2] then
@@ -24,7 +25,11 @@ for _ = 1, tonumber(ARGV[5]) do
     redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
     at = at + 2
 end
-for blob = 3, #KEYS do
+for notice = at + 1, at + tonumber(ARGV[at]) do
+    redis.call('RPUSH', KEYS[3], ARGV[notice])
+end
+at = at + 1 + tonumber(ARGV[at])
+for blob = 4, #KEYS do
     if ARGV[at] == '' then
         redis.call('DEL', KEYS[blob])
     else

@@ -25,7 +25,7 @@ class VerifyError(Exception):
 
 class NotFound(VerifyError):
     """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`,
-    `appointment_unknown`."""
+    `appointment_unknown`, `webhook_unknown`, `notice_unknown`."""
 
 
 class Invalid(VerifyError):
@@ -33,12 +33,14 @@ class Invalid(VerifyError):
     `minimum_rules_invalid`, `deadline_invalid`, `text_invalid`, `amount_invalid`, `share_invalid`,
     `credit_code_invalid`, `appointment_invalid`, `reference_missing`, `reference_provenance_insufficient`,
     `id_document_type_unknown`, `id_document_invalid`, `client_name_invalid`, `scope_unknown`, `consent_mismatch`,
-    `reference_unusable`, `token_invalid`."""
+    `reference_unusable`, `token_invalid`, `idempotency_key_invalid`, `event_unknown`, `cursor_invalid`,
+    `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`, `webhook_url_refused`."""
 
 
 class Refused(VerifyError):
     """`api_key_invalid`, `grant_invalid`, `session_secret_invalid`, `consent_required`, `deputy_not_appointed`,
-    `token_wrong_audience`, `rule_not_met`, `restated_field_mismatch` (then `fields` names what did not match)."""
+    `token_wrong_audience`, `rule_not_met`, `test_mode_only`, `restated_field_mismatch` (then `fields` names what did
+    not match)."""
 
     def __init__(self, code: str, message: str, *, fields: tuple[str, ...] = ()) -> None:
         super().__init__(code, message)
@@ -47,8 +49,8 @@ class Refused(VerifyError):
 
 class Conflict(VerifyError):
     """`action_exists`, `actions_exhausted`, `case_not_open`, `already_redeemed`, `already_verified`, `not_verified`,
-    `invite_used`, `session_already_claimed`, `session_not_claimed`, `token_already_redeemed` (then `receipt_id` is
-    given to the client whose redemption it was).
+    `invite_used`, `session_already_claimed`, `session_not_claimed`, `idempotency_key_reused`, `webhook_limit`,
+    `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was).
     """
 
     def __init__(self, code: str, message: str, *, receipt_id: str | None = None) -> None:

@@ -41,6 +41,9 @@ CLAIM_SECONDS = 180.0
 SESSION_SECONDS = 600.0
 VERIFICATION_SECONDS = 20 * 86400.0
 
+SIMULATED = "simulated"
+"""`capture` of attempts in test mode that had no camera."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedSession:
@@ -174,7 +177,7 @@ class Sessions:
 
         Raises:
             Conflict: `session_not_claimed`, `case_not_open`, `already_verified`. Gone: `session_expired`,
-            `invite_revoked`. Refused: `deputy_not_appointed`.
+            `invite_revoked`. Refused: `deputy_not_appointed`, `test_mode_only` for simulated evidence in a live case.
             StoreUnavailable: nothing was accepted.
         """
         decision = decide(evidence, self.policy)
@@ -189,13 +192,20 @@ class Sessions:
             _check_finishable(session, claim, now)
             _check_link(file, session)
             check_appointed(file.subjects[session.subject_id], held, now=now)
+            _check_capture(file, evidence)
             if is_verified(file, session.subject_id, now=now, epoch=epoch):
                 raise Conflict("already_verified", "this person has verified for the case already")
             finished = replace(session, state=SessionState.FINISHED, outcome=outcome, reason=reason)
             after = file.with_(finished)
             if isinstance(decision, Accepted):
-                after = after.with_(self._verification(file, session, verification_id, now, epoch))
-            details = {"session": session.id, "outcome": outcome, "policy": self.policy.version}
+                accepted = self._verification(file, session, verification_id, now, epoch)
+                after = after.with_(replace(accepted, capture=evidence.liveness.capture))
+            details = {
+                "session": session.id,
+                "outcome": outcome,
+                "policy": self.policy.version,
+                "capture": evidence.liveness.capture,
+            }
             return Change(
                 after=after,
                 event=Event(name="session.finished", actor="service", details=details),
@@ -326,6 +336,11 @@ def _appointed_until(subject: Subject) -> float:
     """A deputy's verification does not outlive the appointment."""
     until = None if subject.on_behalf_of is None else subject.on_behalf_of.until
     return inf if until is None else until
+
+
+def _check_capture(file: CaseFile, evidence: Evidence) -> None:
+    if evidence.liveness.capture == SIMULATED and file.case.mode != "test":
+        raise Refused("test_mode_only", "a simulated attempt counts in test mode only")
 
 
 def _is_over(session: Session, now: float) -> bool:

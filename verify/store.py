@@ -10,21 +10,24 @@ import asyncio
 import random
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 from weakref import WeakValueDictionary
 
 from verify.audit import Event, link
-from verify.casefile import CaseFile, changed_fields, decode_file
+from verify.casefile import Case, CaseFile, changed_fields, decode_file
 from verify.connection import Connection, Script, connect, text
 from verify.embedded import EmbeddedValkey
 from verify.errors import NotFound, StoreBusy, StoreUnavailable, VerifyError
 from verify.identifiers import Entropy
+from verify.notices import Notice, decode_notice, encode_notice, notices_between
 
 T = TypeVar("T")
 
@@ -43,6 +46,14 @@ COMMIT = Script.of(files("verify").joinpath("commit.lua").read_text("utf-8"))
 TOUCH = Script.of("redis.call('SET', KEYS[1], '1') return 'done'")
 """A write that means nothing: once it is confirmed, so is everything before it."""
 
+PENDING = "pending"
+"""Cases whose notices are to be distributed, by when (ms)."""
+DEADLINES = "deadlines"
+"""Cases that may be open, by deadline (ms)."""
+
+MARK_SECONDS = 30.0
+"""After this time a case whose commit was announced but never confirmed is looked at: its process may have died."""
+
 BUMP_EPOCH = Script.of("""
 local epoch = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(redis.call('TIME')[1]))
 redis.call('SET', KEYS[1], string.format('%d', epoch))
@@ -58,6 +69,25 @@ return 'done'
 """Writes in any case, so that the confirmation covers what an earlier attempt has left."""
 PUT_RECORD = Script.of("redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) return 'done'")
 ADD_TO_INDEX = Script.of("redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2]) return 'done'")
+
+
+Check = Callable[[CaseFile, float], None]
+"""Objects to a case file at a time by raising."""
+
+_EXPECTED: ContextVar[tuple[str, Check] | None] = ContextVar("expected", default=None)
+
+
+@contextmanager
+def expecting(case_id: str, check: Check) -> Iterator[None]:
+    """Within this context the first transition of a case is decided only on a file that passes the check.
+
+    It is judged on the very file that the transition is committed against, for every transition there is or will be.
+    """
+    before = _EXPECTED.set((case_id, check))
+    try:
+        yield
+    finally:
+        _EXPECTED.reset(before)
 
 
 class LateError(Exception):
@@ -177,9 +207,11 @@ class Store:
         async with self._queues.setdefault(case_id, asyncio.Lock()):
             for attempt in range(ATTEMPTS):
                 file, now = await self.load(case_id)
+                _check_expected(file, now)
                 change = transition(file, now)
                 done, _ = await self._commit(file, change, at=now, durable=durable)
                 if done is Committed.DONE:
+                    _EXPECTED.set(None)
                     return _outcome(change)
                 if done is Committed.LATE:
                     raise LateError
@@ -194,6 +226,20 @@ class Store:
     async def audit(self, case_id: str) -> tuple[bytes, ...]:
         """All audit entries of a case, oldest first: see `verify.audit.verify_chain`."""
         return tuple(await self._connection.ask("LRANGE", self._audit(case_id), 0, -1))
+
+    async def notices(self, case_id: str, *, after: int = 0) -> tuple[Notice, ...]:
+        """The notices of a case from number `after` on, oldest first; the first is number 0."""
+        stored = await self._connection.ask("LRANGE", self._notices(case_id), after, -1)
+        return tuple(decode_notice(content) for content in stored)
+
+    async def listed(self, client_id: str, mode: str, *, below: str | None, limit: int) -> tuple[str, ...]:
+        """Entries (`list_entry`) of a client's cases, newest first, below one entry. A case may be missing: see
+        `_commit`."""
+        start = f"({below}" if below is not None else "+"
+        found = await self._connection.ask(
+            "ZRANGE", self._listed(client_id, mode), start, "-", "BYLEX", "REV", "LIMIT", 0, limit
+        )
+        return tuple(text(entry) for entry in found)
 
     async def confirm_durable(self) -> None:
         """Return once everything committed so far is durable, else raise StoreUnavailable."""
@@ -237,6 +283,16 @@ class Store:
         stored = await self._connection.ask("HGETALL", self._key(kind))
         return {text(name): content for name, content in stored.items()}
 
+    async def run(
+        self, script: Script, names: Sequence[str], arguments: Sequence[str | bytes | int], *, durable: bool = False
+    ) -> str:
+        """Run a script on keys of these names. Raises StoreUnavailable; the script may have run."""
+        return await self._connection.run(script, [self._key(name) for name in names], arguments, durable=durable)
+
+    async def ask(self, command: str, name: str, *arguments: str | bytes | int) -> Any:
+        """One command on the key of this name."""
+        return await self._connection.ask(command, self._key(name), *arguments)
+
     # Operation
 
     async def now(self) -> float:
@@ -270,24 +326,51 @@ class Store:
     async def _commit(
         self, before: CaseFile | None, change: Change[T], *, at: float, durable: bool
     ) -> tuple[Committed, CaseFile]:
-        """One attempt to apply a change. Repeated by the connection after a lost answer, it is recognised and DONE."""
+        """One attempt to apply a change. Repeated by the connection after a lost answer, it is recognised and DONE.
+
+        What other keys must know of it (lists of cases, deadlines, notices to be delivered) is marked before, so that
+        a process may die at any point and nothing is missed; a mark without a commit is found to mean nothing.
+        """
         head, seq = (before.head, before.entries) if before is not None else ("", 0)
         entry = link(change.event, seq=seq, at=at, head=head, nonce=self._entropy(12).hex())
         after = replace(change.after, head=entry.head, entries=seq + 1)
         fields = [part for pair in changed_fields(before, after).items() for part in pair]
         case_id, blobs = after.case.id, change.blobs
+        notices = notices_between(before, after, at=at)
+        await self._mark(before, after, notices, at=at)
         answer = await self._connection.run(
             COMMIT,
-            [self._file(case_id), self._audit(case_id), *(self._blob(case_id, name) for name in blobs)],
+            [
+                self._file(case_id),
+                self._audit(case_id),
+                self._notices(case_id),
+                *(self._blob(case_id, name) for name in blobs),
+            ],
             [
                 *(head, entry.head, entry.content, int((change.not_after or 0) * 1000), len(fields) // 2),
                 *fields,
+                len(notices),
+                *(encode_notice(notice) for notice in notices),
                 *(content or b"" for content in blobs.values()),
             ],
             durable=durable,
         )
         done = Committed(answer)
+        if notices:
+            with suppress(StoreUnavailable):  # then the mark from before leads to them, a little later
+                await self._connection.ask("ZADD", self._key(PENDING), _ms(at), case_id)
         return done, self._remember(after) if done is Committed.DONE else after
+
+    async def _mark(self, before: CaseFile | None, after: CaseFile, notices: tuple[Notice, ...], *, at: float) -> None:
+        case, commands = after.case, list[tuple[str | int, ...]]()
+        if before is None:
+            commands.append(("ZADD", self._listed(case.client, case.mode), 0, list_entry(case)))
+        if before is None or before.case.deadline != case.deadline:
+            commands.append(("ZADD", self._key(DEADLINES), "LT", _ms(case.deadline) + 1, case.id))
+        if notices:
+            commands.append(("ZADD", self._key(PENDING), _ms(at + MARK_SECONDS), case.id))
+        if commands:
+            await self._connection.ask_all(*commands)
 
     def _remember(self, file: CaseFile) -> CaseFile:
         self._remembered[file.case.id] = file
@@ -308,6 +391,12 @@ class Store:
 
     def _audit(self, case_id: str) -> str:
         return f"{self._prefix}:{{{case_id}}}:audit"
+
+    def _notices(self, case_id: str) -> str:
+        return f"{self._prefix}:{{{case_id}}}:notices"
+
+    def _listed(self, client_id: str, mode: str) -> str:
+        return f"{self._prefix}:cases:{client_id}:{mode}"
 
     def _blob(self, case_id: str, name: str) -> str:
         return f"{self._prefix}:{{{case_id}}}:blob:{name}"
@@ -335,6 +424,16 @@ async def open_store(
     return Store(connect(embedded.url, durable_replicas=durable_replicas), prefix=prefix, embedded=embedded)
 
 
+def list_entry(case: Case) -> str:
+    """A case's place in the list of its client: sorted by text, oldest first."""
+    return f"{_ms(case.opened_at):015d}:{case.id}"
+
+
+def case_of_entry(entry: str) -> str:
+    """The case's id in an entry of a list."""
+    return entry.partition(":")[2]
+
+
 def clock_check(*, service_now: float, store_now: float) -> StoreCheck:
     """Do service and store agree on the time? Tokens are dated and judged by the store, sessions run by the service."""
     difference = abs(service_now - store_now)
@@ -343,10 +442,20 @@ def clock_check(*, service_now: float, store_now: float) -> StoreCheck:
     return StoreCheck("clock", ok, f"the clocks of service and store differ by {difference:.1f} s{advice}")
 
 
+def _check_expected(file: CaseFile, now: float) -> None:
+    expected = _EXPECTED.get()
+    if expected is not None and expected[0] == file.case.id:
+        expected[1](file, now)
+
+
 def _outcome(change: Change[T]) -> T:
     if change.refusal is not None:
         raise change.refusal
     return change.value
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)
 
 
 def _seconds(time: tuple[int, int]) -> float:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter, status
 
+from api.client_route import ClientRoute
 from api.dependencies import CallingClient, ServicesNow
 from api.schemas.actions import ActionBody, ActionsBody, NewActionBody, RoleBody
 from verify.actions import Action
 from verify.minimum_rules import MinimumRules
 
-router = APIRouter(prefix="/v1/actions", tags=["cases"])
+router = APIRouter(prefix="/v1/actions", tags=["cases"], route_class=ClientRoute)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)

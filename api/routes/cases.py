@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, status
+from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from api.client_route import ClientRoute
 from api.composition import Services
 from api.dependencies import CallingClient, ServicesNow
+from api.preconditions import entity_tag, not_modified
 from api.problems import problem_of
 from api.rosters import case_body, case_changes, entry_of, new_case
 from api.schemas.cases import (
@@ -23,11 +25,14 @@ from api.schemas.cases import (
     ReplacedEntryBody,
 )
 from api.schemas.invites import IssuedInviteBody
+from verify.casefile import CaseState
 from verify.clients import Client
 
-router = APIRouter(prefix="/v1/cases", tags=["cases"])
+router = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=ClientRoute)
 
-ExternalId = Annotated[str, Query(min_length=1, max_length=200, description="the client's own number of the filing")]
+ExternalId = Annotated[
+    str | None, Query(min_length=1, max_length=200, description="only cases under this number of the client's own")
+]
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
@@ -43,16 +48,28 @@ async def open_cases(body: NewCasesBody, client: CallingClient, services: Servic
 
 
 @router.get("")
-async def find_cases(external_id: ExternalId, client: CallingClient, services: ServicesNow) -> CasesBody:
-    """The calling client's cases under a number of its own, newest first, at most 100."""
-    found = await services.cases.find(client, external_id)
-    return CasesBody(cases=tuple(case_body(view) for view in found))
+async def list_cases(
+    client: CallingClient,
+    services: ServicesNow,
+    *,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    state: Annotated[CaseState | None, Query(description="only cases in this state")] = None,
+    external_id: ExternalId = None,
+) -> CasesBody:
+    """The calling client's cases, newest first. A page may hold fewer than `limit`: go on while there is a cursor."""
+    page = await services.case_list.page(client, cursor=cursor, limit=limit, state=state, external_id=external_id)
+    return CasesBody(cases=tuple(case_body(view) for view in page.views), next_cursor=page.next_cursor)
 
 
-@router.get("/{case_id}")
-async def get_case(case_id: str, client: CallingClient, services: ServicesNow) -> CaseBody:
-    """A case of the calling client, and how far its people are."""
-    return case_body(await services.cases.get(client, case_id))
+@router.get("/{case_id}", response_model=CaseBody)
+async def get_case(
+    case_id: str, client: CallingClient, services: ServicesNow, request: Request, response: Response
+) -> CaseBody | Response:
+    """A case of the calling client, and how far its people are. `ETag` names this version; 304 if it is known."""
+    view = await services.cases.get(client, case_id)
+    response.headers["etag"] = tag = entity_tag(view)
+    return not_modified(request, tag) or case_body(view)
 
 
 @router.patch("/{case_id}")

@@ -4,11 +4,12 @@ from time import monotonic
 
 from fastapi import APIRouter
 
+from api.client_route import ClientRoute
 from api.comparison import compare_photos
 from api.dependencies import ComparingClient, ServicesNow
 from api.schemas.compare import ComparePhotos, CompareResult
 
-router = APIRouter(tags=["compare"])
+router = APIRouter(tags=["compare"], route_class=ClientRoute)
 
 
 @router.post("/v1/compare")

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, status
 
+from api.client_route import ClientRoute
 from api.dependencies import CallingClient, ServicesNow
 from api.rosters import id_document
 from api.schemas.deputies import AppointmentBody, IdentityBody, KnownBody, NewAppointmentBody
 from verify.deputies import Appointment, Identity, Known, NewAppointment
 
-router = APIRouter(prefix="/v1/deputies", tags=["cases"])
+router = APIRouter(prefix="/v1/deputies", tags=["cases"], route_class=ClientRoute)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)

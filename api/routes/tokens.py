@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, status
 
+from api.client_route import ClientRoute
 from api.dependencies import CallingClient, ServicesNow
 from api.metrics import Metrics
 from api.schemas.receipts import ReceiptBody, ReceiptsBody, receipt_body
@@ -13,7 +14,7 @@ from api.schemas.tokens import MintedTokenBody, RedeemCase, RedeemToken
 from verify.errors import VerifyError
 from verify.redemption import Restated
 
-router = APIRouter(tags=["tokens"])
+router = APIRouter(tags=["tokens"], route_class=ClientRoute)
 
 
 @router.post("/v1/cases/{case_id}/subjects/{subject_id}/tokens", status_code=status.HTTP_201_CREATED)

@@ -315,20 +315,21 @@ class CaseBody(Body):
     organisations: tuple[OrganisationBody, ...] = ()
 
 
+class CasesBody(Body):
+    """Some of the calling client's cases, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"cases": [], "next_cursor": None}]})
+
+    cases: tuple[CaseBody, ...]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null: there are no more")
+
+
 class CancelCase(Body):
     """Why a case is cancelled; a code, no text about people."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "withdrawn"}]})
 
     reason: Literal["withdrawn", "mistake", "superseded", "fraud_suspected"]
-
-
-class CasesBody(Body):
-    """Cases that were found, newest first."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"cases": []}]})
-
-    cases: tuple[CaseBody, ...]
 
 
 class NewCasesBody(Body):

@@ -150,3 +150,14 @@ def test_an_unknown_setting_stops_everything(own_data: Path, monkeypatch: pytest
 
 def test_the_version_is_told() -> None:
     assert run("--version").stdout.startswith("heyan ")
+
+
+def test_webhooks_are_listed_and_notices_replayed(own_data: Path) -> None:
+    assert run("webhooks", "list").exit_code == 0
+    unknown = run("webhooks", "replay", "whk_x", "--since", "2026-11-24T08:00:00Z")
+    assert (unknown.exit_code, "webhook_unknown" in unknown.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("options", [[], ["--since", "2026-11-24", "--notice", "evt_x"], ["--since", "yesterday"]])
+def test_a_replay_must_say_what_to_send(own_data: Path, options: list[str]) -> None:
+    assert run("webhooks", "replay", "whk_x", *options).exit_code == 2

@@ -9,6 +9,7 @@ from typing import Any
 from running_service import RunningApi
 
 from api.problems import HTTP_CODES
+from verify.notices import CATALOGUE, PING
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "verify", "liveness", "models")
@@ -51,6 +52,11 @@ def test_the_scan_finds_codes_of_every_package() -> None:
 def test_every_error_code_is_documented() -> None:
     text = (ROOT / "docs" / "errors.md").read_text("utf-8")
     assert sorted(code for code in _codes() if f"`{code}`" not in text) == []
+
+
+def test_every_notice_is_documented() -> None:
+    text = (ROOT / "docs" / "webhooks.md").read_text("utf-8")
+    assert [kind for kind in (*CATALOGUE, PING) if f"| `{kind}` |" not in text] == []
 
 
 async def openapi_of(api: RunningApi) -> Any:

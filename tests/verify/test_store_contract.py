@@ -15,7 +15,7 @@ from verify.audit import Event, verify_chain
 from verify.casefile import Case, CaseFile, CaseState, Rule
 from verify.connection import connect
 from verify.errors import NotFound, Refused, StoreBusy, StoreUnavailable
-from verify.store import Change, LateError, Store
+from verify.store import Change, LateError, Store, expecting, list_entry
 
 HAPPENED = Event(name="tested", actor="service", details={"ids": ("a", "b")})
 
@@ -270,3 +270,37 @@ async def test_a_wrong_password_is_no_store(backend_url: str, tmp_path: Path) ->
     async with Store(connect(f"redis://:wrong@{host}")) as locked:
         with pytest.raises(StoreUnavailable):
             await locked.epoch()
+
+
+async def test_a_commit_keeps_what_it_tells_with_the_case(store: Store, replica: Store) -> None:
+    file = await created(store)
+
+    def cancel(before: CaseFile, _: float) -> Change[None]:
+        after = before.with_(replace(before.case, state=CaseState.CANCELLED, reason="mistake"))
+        return Change(after=after, event=HAPPENED, value=None)
+
+    await store.transact(file.case.id, cancel)
+    told = await replica.notices(file.case.id)
+    assert [notice.type for notice in told] == ["case.opened", "case.cancelled"]
+    assert await replica.notices(file.case.id, after=1) == told[1:]
+    assert await replica.listed("cli_1", "live", below=None, limit=5) == (list_entry(file.case),)
+    assert await replica.ask("ZSCORE", "pending", file.case.id) is not None
+    assert await replica.ask("ZSCORE", "deadlines", file.case.id) == file.case.deadline * 1000 + 1
+
+
+async def test_an_expectation_is_judged_on_the_file_that_is_committed_against(store: Store, replica: Store) -> None:
+    file = await created(store)
+    seen: list[str] = []
+
+    def as_it_was(found: CaseFile, _: float) -> None:
+        seen.append(found.head)
+        if found.head != file.head:
+            raise Refused("changed", "it has changed")
+
+    with expecting(file.case.id, as_it_was):
+        await store.transact(file.case.id, set_reason("first"))
+        await store.transact(file.case.id, set_reason("second"))
+    assert seen == [file.head]
+    with expecting(file.case.id, as_it_was), pytest.raises(Refused):
+        await replica.transact(file.case.id, set_reason("third"))
+    assert (await store.load(file.case.id))[0].case.reason == "second"
