@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands import compare, doctor, jwks, keys, models, serve
+from api.commands import compare, doctor, jwks, keys, models, receipts, serve
 
 app = typer.Typer(
     name="heyan",
@@ -20,6 +20,7 @@ app.command()(doctor.doctor)
 app.command()(jwks.jwks)
 app.add_typer(models.commands, name="models")
 app.add_typer(keys.commands, name="keys")
+app.add_typer(receipts.commands, name="receipts")
 
 
 def _show_version(wanted: bool) -> None:

@@ -105,7 +105,7 @@ def _services(
     entropy = secrets.token_bytes
     keys = load_keys(settings.data_dir, entropy=entropy)
     metrics, log = Metrics(), get_logger("heyan")
-    tokens = Tokens(store=store, keys=keys.signing, issuer=settings.issuer, entropy=entropy)
+    tokens = Tokens(store=store, rings=keys.rings, issuer=settings.issuer, entropy=entropy)
 
     async def embed_reference(photo: bytes) -> Embedding:
         return await pool.run(lambda: engine.reference(decode_image(photo)))
@@ -121,7 +121,9 @@ def _services(
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference),
         sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy),
         tokens=tokens,
-        redemptions=Redemptions(store=store, tokens=tokens, keys=keys.signing, entropy=entropy),
+        redemptions=Redemptions(
+            store=store, tokens=tokens, rings=keys.rings, entropy=entropy, algorithm=settings.receipt_algorithm
+        ),
         pool=pool,
         live=LiveSessions(
             pool=pool,

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     store_url: str | None = None
     durable_replicas: Annotated[int, Field(ge=0, le=16)] = 0
     issuer: str = "heyan"
+    receipt_algorithm: Literal["Ed25519", "EdDSA"] = "Ed25519"
     pack: str = "open"
     provider: Literal["auto", "cuda", "tensorrt", "openvino", "cpu"] = "auto"
     threads: Annotated[int, Field(ge=1, le=64)] = 1

@@ -179,7 +179,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What a redemption leaves: the claims that are signed, and who redeemed."""
+    """What a redemption leaves: the claims, their signed text, and who redeemed."""
 
     id: str
     verification_id: str
@@ -187,6 +187,8 @@ class Receipt:
     client: str
     redeemed_at: float
     claims: Mapping[str, str | int]
+    text: str
+    """Signed when it was redeemed: the same text for ever, whichever key signs today."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

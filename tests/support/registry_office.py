@@ -8,6 +8,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from random import Random
+from time import time
 
 import numpy as np
 from PIL import Image
@@ -21,12 +22,13 @@ from verify.cases import Cases, NewCase, NewSubject
 from verify.clients import Client, Clients
 from verify.evidence import Evidence
 from verify.invites import CaptureGrant, ConsentGiven, Invites, InviteView
+from verify.jose import SigningKey
 from verify.policy import load_policy
 from verify.redemption import Redemptions, Restated
 from verify.sessions import Claim, Sessions
 from verify.signing import Keys, load_keys
 from verify.store import Store
-from verify.tokens import Tokens
+from verify.tokens import TokenClaims, Tokens
 
 POLICY = load_policy()
 DOCUMENT = sha256(b"articles of association").hexdigest()
@@ -129,6 +131,13 @@ class Office:
     client: Client
     api_key: str
 
+    def signer(self, mode: str = "live") -> SigningKey:
+        """The key that signs now."""
+        return self.keys.rings[mode].ring.signer(now=time())
+
+    async def read(self, token: str) -> TokenClaims:
+        return self.tokens.read(token, expected_client=self.client, now=await self.store.now())
+
     async def case(self, people: int = 1, **changes: object) -> tuple[CaseFile, tuple[str, ...]]:
         """A case and the ids of its subjects."""
         file = (await self.cases.open(self.client, filing(people, **changes))).file
@@ -193,7 +202,7 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
     keys = load_keys(folder, entropy=entropy)
     clients = Clients(store, entropy)
     client, api_key = await clients.create("window 1", mode="live")
-    tokens = Tokens(store=store, keys=keys.signing, issuer="heyan", entropy=entropy)
+    tokens = Tokens(store=store, rings=keys.rings, issuer="heyan", entropy=entropy)
     return Office(
         store=store,
         keys=keys,
@@ -202,7 +211,7 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed),
         sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=Random(7), policy=POLICY),
         tokens=tokens,
-        redemptions=Redemptions(store=store, tokens=tokens, keys=keys.signing, entropy=entropy),
+        redemptions=Redemptions(store=store, tokens=tokens, rings=keys.rings, entropy=entropy),
         client=client,
         api_key=api_key,
     )
