@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands import compare, doctor, jwks, keys, models, receipts, serve
+from api.commands import audit, compare, doctor, jwks, keys, models, receipts, serve
 
 app = typer.Typer(
     name="heyan",
@@ -21,6 +21,7 @@ app.command()(jwks.jwks)
 app.add_typer(models.commands, name="models")
 app.add_typer(keys.commands, name="keys")
 app.add_typer(receipts.commands, name="receipts")
+app.add_typer(audit.commands, name="audit")
 
 
 def _show_version(wanted: bool) -> None:

@@ -13,11 +13,13 @@ from api.inference import InferencePool
 from api.live_sessions import LiveSessions, Timing
 from api.metrics import Metrics
 from api.rate_limit import RateLimit
+from api.sequencer import sequencing
 from api.settings import Settings
 from models.embedding import Embedding
 from models.engine import Engine
 from models.image import decode_image
 from verify.cases import Cases
+from verify.checkpoints import Checkpoints
 from verify.clients import Clients
 from verify.invites import Invites
 from verify.policy import Policy, load_policy, require_contract
@@ -44,6 +46,7 @@ class Services:
     sessions: Sessions
     tokens: Tokens
     redemptions: Redemptions
+    checkpoints: Checkpoints
     pool: InferencePool
     live: LiveSessions
     compare_limit: RateLimit
@@ -72,10 +75,11 @@ async def open_services(
             services = _services(settings, public_url=public_url, engine=engine, policy=policy, pool=pool, store=store)
             if settings.store_url is None:
                 await ensure_first_client(services.clients, settings.first_key_file)
-            try:
-                yield services
-            finally:
-                await services.live.close()
+            async with sequencing(services.checkpoints, every=settings.checkpoint_seconds, log=services.log):
+                try:
+                    yield services
+                finally:
+                    await services.live.close()
 
 
 @asynccontextmanager
@@ -105,6 +109,9 @@ def _services(
     entropy = secrets.token_bytes
     keys = load_keys(settings.data_dir, entropy=entropy)
     metrics, log = Metrics(), get_logger("heyan")
+    checkpoints = Checkpoints(
+        store=store, ring=keys.rings["checkpoint"], issuer=settings.issuer, algorithm=settings.receipt_algorithm
+    )
     tokens = Tokens(store=store, rings=keys.rings, issuer=settings.issuer, entropy=entropy)
 
     async def embed_reference(photo: bytes) -> Embedding:
@@ -122,8 +129,14 @@ def _services(
         sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy),
         tokens=tokens,
         redemptions=Redemptions(
-            store=store, tokens=tokens, rings=keys.rings, entropy=entropy, algorithm=settings.receipt_algorithm
+            store=store,
+            tokens=tokens,
+            rings=keys.rings,
+            checkpoints=checkpoints,
+            entropy=entropy,
+            algorithm=settings.receipt_algorithm,
         ),
+        checkpoints=checkpoints,
         pool=pool,
         live=LiveSessions(
             pool=pool,

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     durable_replicas: Annotated[int, Field(ge=0, le=16)] = 0
     issuer: str = "heyan"
     receipt_algorithm: Literal["Ed25519", "EdDSA"] = "Ed25519"
+    checkpoint_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
     pack: str = "open"
     provider: Literal["auto", "cuda", "tensorrt", "openvino", "cpu"] = "auto"
     threads: Annotated[int, Field(ge=1, le=64)] = 1

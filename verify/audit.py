@@ -4,7 +4,7 @@ The head is computed here and not in the store, whose scripts have no SHA-256; t
 head is still the one that it was computed from.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -77,6 +77,15 @@ def verify_chain(contents: Iterable[bytes], *, expected_head: str) -> tuple[Audi
     if head != expected_head:
         raise AuditChainBrokenError(len(entries))
     return tuple(entries)
+
+
+def heads(contents: Iterable[bytes]) -> Iterator[str]:
+    """The head after no entry, after one, after two, …"""
+    head = GENESIS
+    yield head
+    for content in contents:
+        head = _next_head(head, content)
+        yield head
 
 
 def _next_head(head: str, content: bytes) -> str:

@@ -42,6 +42,10 @@ class ReceiptClaims:
     """How many audit entries the case had before the redemption, which is therefore the entry of this number."""
     audit_head: str
     """Head of the case's audit chain before the redemption."""
+    checkpoint: int
+    """Number of the newest checkpoint when it was redeemed; 0 if there was none yet."""
+    checkpoint_size: int
+    checkpoint_root: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

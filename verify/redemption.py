@@ -12,6 +12,7 @@ from typing import TypeVar
 from verify.audit import Event
 from verify.casefile import CaseFile, CaseState, Receipt, VerificationState
 from verify.cases import check_open, known_case
+from verify.checkpoints import NONE_YET, CheckpointClaims, Checkpoints
 from verify.clients import Client
 from verify.errors import Conflict, Gone, NotFound, Refused, Unavailable, VerifyError
 from verify.identifiers import Entropy, new_part, part_of
@@ -60,6 +61,7 @@ class Redemptions:
     store: Store
     tokens: Tokens
     rings: Mapping[Purpose, RingFile]
+    checkpoints: Checkpoints
     entropy: Entropy
     algorithm: Algorithm = ALGORITHM
 
@@ -122,7 +124,8 @@ class Redemptions:
     async def _redeem_all(
         self, client: Client, case_id: str, presented: tuple[Presented, ...], *, whole_case: bool
     ) -> tuple[SignedReceipt, ...]:
-        epoch = await self.store.epoch()
+        epoch, newest = await self.store.epoch(), await self.checkpoints.newest()
+        covered = newest.claims if newest is not None else NONE_YET
         ids = tuple(f"rcp_{part_of(case_id)}_{new_part(self.entropy)}" for _ in presented)
 
         def transition(file: CaseFile, now: float) -> Change[tuple[Receipt, ...]]:
@@ -136,7 +139,7 @@ class Redemptions:
                 _check_rule(file, presented)
             key = self.rings[client.mode].ring.signer(now=now)
             receipts = tuple(
-                self._receipt(receipt_id, each.claims, file, now=now, key=key)
+                self._receipt(receipt_id, each.claims, file, now=now, key=key, covered=covered)
                 for receipt_id, each in zip(ids, presented, strict=True)
             )
             after = _redeemed(file, receipts)
@@ -156,7 +159,16 @@ class Redemptions:
         except LateError:
             raise _token_expired() from None
 
-    def _receipt(self, receipt_id: str, token: TokenClaims, file: CaseFile, *, now: float, key: SigningKey) -> Receipt:
+    def _receipt(
+        self,
+        receipt_id: str,
+        token: TokenClaims,
+        file: CaseFile,
+        *,
+        now: float,
+        key: SigningKey,
+        covered: CheckpointClaims,
+    ) -> Receipt:
         """What the archive keeps: the token without its times, when it was redeemed, and after which history."""
         kept = {field.name: getattr(token, field.name) for field in fields(token) if field.name not in {"iat", "exp"}}
         claims: dict[str, str | int] = {
@@ -166,6 +178,9 @@ class Redemptions:
             "iat": int(now),
             "audit_entries": file.entries,
             "audit_head": file.head,
+            "checkpoint": covered.n,
+            "checkpoint_size": covered.size,
+            "checkpoint_root": covered.root,
         }
         return Receipt(
             id=receipt_id,

@@ -24,6 +24,7 @@ from verify.connection import Connection, Script, connect, text
 from verify.embedded import EmbeddedValkey
 from verify.errors import NotFound, StoreBusy, StoreUnavailable, VerifyError
 from verify.identifiers import Entropy
+from verify.ledger import Ledger
 
 T = TypeVar("T")
 
@@ -107,6 +108,7 @@ class Store:
         self._embedded = embedded
         self._entropy = entropy
         self._jitter = jitter
+        self.ledger = Ledger(connection, prefix)
         self._remembered: OrderedDict[str, CaseFile] = OrderedDict()
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -261,6 +263,7 @@ class Store:
                 *(content or b"" for content in blobs.values()),
             ],
             durable=durable,
+            first=self.ledger.mark(case_id, at=at),
         )
         done = Committed(answer)
         return done, self._remember(after) if done is Committed.DONE else after

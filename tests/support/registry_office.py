@@ -19,6 +19,7 @@ from models.embedding import Embedding
 from models.errors import FaceError
 from verify.casefile import CaseFile
 from verify.cases import Cases, NewCase, NewSubject
+from verify.checkpoints import Checkpoints
 from verify.clients import Client, Clients
 from verify.evidence import Evidence
 from verify.invites import CaptureGrant, ConsentGiven, Invites, InviteView
@@ -128,6 +129,7 @@ class Office:
     sessions: Sessions
     tokens: Tokens
     redemptions: Redemptions
+    checkpoints: Checkpoints
     client: Client
     api_key: str
 
@@ -202,6 +204,7 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
     keys = load_keys(folder, entropy=entropy)
     clients = Clients(store, entropy)
     client, api_key = await clients.create("window 1", mode="live")
+    checkpoints = Checkpoints(store=store, ring=keys.rings["checkpoint"], issuer="heyan")
     tokens = Tokens(store=store, rings=keys.rings, issuer="heyan", entropy=entropy)
     return Office(
         store=store,
@@ -211,7 +214,8 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed),
         sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=Random(7), policy=POLICY),
         tokens=tokens,
-        redemptions=Redemptions(store=store, tokens=tokens, rings=keys.rings, entropy=entropy),
+        redemptions=Redemptions(store=store, tokens=tokens, rings=keys.rings, checkpoints=checkpoints, entropy=entropy),
+        checkpoints=checkpoints,
         client=client,
         api_key=api_key,
     )
