@@ -107,7 +107,7 @@ def _services(
     settings: Settings, *, public_url: str, engine: Engine, policy: Policy, pool: InferencePool, store: Store
 ) -> Services:
     entropy = secrets.token_bytes
-    keys = load_keys(settings.data_dir, entropy=entropy)
+    keys = load_keys(settings.data_dir, entropy=entropy, auditor_key=settings.auditor_key)
     metrics, log = Metrics(), get_logger("heyan")
     checkpoints = Checkpoints(
         store=store, ring=keys.rings["checkpoint"], issuer=settings.issuer, algorithm=settings.receipt_algorithm
@@ -126,7 +126,14 @@ def _services(
         clients=Clients(store, entropy),
         cases=Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=settings.allow_client_upload),
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference),
-        sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy),
+        sessions=Sessions(
+            store=store,
+            vault=keys.vault,
+            entropy=entropy,
+            rng=SystemRandom(),
+            policy=policy,
+            auditor=keys.auditor,
+        ),
         tokens=tokens,
         redemptions=Redemptions(
             store=store,

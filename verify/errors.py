@@ -53,7 +53,7 @@ class Conflict(VerifyError):
 
 class Gone(VerifyError):
     """`invite_expired`, `invite_revoked`, `reference_gone`, `attempts_exhausted`, `session_expired`,
-    `verification_expired`, `verification_revoked`, `token_expired`, `token_cancelled`."""
+    `verification_expired`, `verification_revoked`, `token_expired`, `token_cancelled`, `content_erased`."""
 
 
 class Limited(VerifyError):

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from random import Random
 from typing import TypeVar
 
-import msgspec
-
 from liveness.challenge import Challenge, draw_challenge
 from models.embedding import Embedding
+from verify import scores
 from verify.audit import Event
 from verify.casefile import (
     CaseFile,
@@ -23,10 +22,11 @@ from verify.casefile import (
     VerificationState,
 )
 from verify.cases import blob_name, check_open, known_case, reference_binding
-from verify.decision import Accepted, decide, public_outcome
+from verify.decision import Accepted, Decision, decide, public_outcome
 from verify.errors import Conflict, Gone, NotFound, Refused
 from verify.evidence import Evidence
 from verify.identifiers import Entropy, hash_secret, new_part, new_secret, parse_code, part_of, secret_matches
+from verify.jose import SealingKey
 from verify.policy import Policy
 from verify.standing import is_verified
 from verify.store import Change, LateError, Store
@@ -89,6 +89,8 @@ class Sessions:
     entropy: Entropy
     rng: Random
     policy: Policy
+    auditor: SealingKey
+    """For whose eyes alone the scores are."""
 
     async def open(self, grant: str) -> OpenedSession:
         """Open a session; this takes one of the link's attempts.
@@ -175,6 +177,7 @@ class Sessions:
         decision = decide(evidence, self.policy)
         outcome, reason = public_outcome(decision)
         verification_id = f"ver_{new_part(self.entropy)}"
+        sealed = self._sealed_scores(claim, decision, evidence)
         epoch = await self.store.epoch()
 
         def transition(file: CaseFile, now: float) -> Change[FinishedSession]:
@@ -187,14 +190,19 @@ class Sessions:
             after = file.with_(finished)
             if isinstance(decision, Accepted):
                 after = after.with_(self._verification(file, session, verification_id, now, epoch))
-            details = {"session": session.id, "outcome": outcome, "policy": self.policy.version}
+            details = {
+                "session": session.id,
+                "outcome": outcome,
+                "policy": self.policy.version,
+                scores.DETAIL: scores.text_hash(sealed),
+            }
             return Change(
                 after=after,
                 event=Event(name="session.finished", actor="service", details=details),
                 value=FinishedSession(
                     outcome=outcome, reason=reason, attempts_left=after.invites[session.invite_id].attempts_left
                 ),
-                blobs={f"evidence:{session.id}": self._sealed_evidence(file, session, evidence)},
+                blobs={scores.blob_name(session.id): self._kept_scores(file, session, sealed)},
                 not_after=session.expires_at,
             )
 
@@ -261,13 +269,25 @@ class Sessions:
             state=VerificationState.ACTIVE,
         )
 
-    def _sealed_evidence(self, file: CaseFile, session: Session, evidence: Evidence) -> bytes:
-        """Scores never leave but sealed."""
+    def _sealed_scores(self, claim: Claim, decision: Decision, evidence: Evidence) -> str:
+        """Scores never leave but sealed, for the auditor."""
+        return scores.seal_scores(
+            decision,
+            evidence,
+            case_id=claim.case_id,
+            session_id=claim.session_id,
+            subject_id=claim.subject_id,
+            policy=self.policy.version,
+            key=self.auditor,
+        )
+
+    def _kept_scores(self, file: CaseFile, session: Session, sealed: str) -> bytes:
+        """Under the case's key as well, so that they can be erased with the person."""
         return self.vault.seal(
-            msgspec.json.encode(evidence),
+            sealed.encode(),
             case_id=file.case.id,
             wrapped_key=file.case.wrapped_key,
-            bound_to=(session.subject_id, "evidence", session.id),
+            bound_to=scores.binding(session.subject_id, session.id),
         )
 
 

@@ -2,6 +2,7 @@
 
 <data>/keys/live.ring, test.ring, checkpoint.ring   Ed25519 keys: one signs, older ones verify; see `Ring`
 <data>/keys/wrapping.key, person.key                32 random bytes each
+<data>/keys/auditor.jwk                             X25519 pair for scores, if no auditor has given a key
 
 Test mode shares nothing with live, and the key of checkpoints signs nothing else.
 """
@@ -19,11 +20,22 @@ import msgspec
 
 from verify.errors import Unavailable
 from verify.identifiers import Entropy
-from verify.jose import SigningKey, VerifyingKey, new_signing_key, read_signing_key, read_verifying_key
+from verify.jose import (
+    SealingKey,
+    SigningKey,
+    VerifyingKey,
+    new_sealing_key,
+    new_signing_key,
+    read_sealing_key,
+    read_signing_key,
+    read_verifying_key,
+)
 from verify.vault import KEY_BYTES, Vault
 
 Purpose = Literal["live", "test", "checkpoint"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+
+OWN_AUDITOR = "auditor.jwk"
 
 PUBLISH_SECONDS = 600.0
 """A new key is published for this long before it signs: every replica and every cache of the JWKS knows it by then."""
@@ -121,10 +133,14 @@ class Keys:
 
     rings: Mapping[Purpose, RingFile]
     vault: Vault
+    auditor: SealingKey
+    """Seals scores; of an auditor's own key this is the public half alone."""
 
 
-def load_keys(data_dir: Path, *, entropy: Entropy) -> Keys:
+def load_keys(data_dir: Path, *, entropy: Entropy, auditor_key: Path | None = None) -> Keys:
     """Read the key files; those that are missing are made.
+
+    `auditor_key`: file with the auditor's public key; without one a pair is made and kept beside the others.
 
     Raises:
         Unavailable: `key_damaged` if a file holds no key.
@@ -133,7 +149,18 @@ def load_keys(data_dir: Path, *, entropy: Entropy) -> Keys:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     rings = {purpose: _ring_file(folder, purpose) for purpose in PURPOSES}
     wrapping, person = (_random_key(folder / name, entropy) for name in ("wrapping.key", "person.key"))
-    return Keys(rings, Vault(wrapping, person, entropy))
+    own_auditor = folder / OWN_AUDITOR
+    if auditor_key is None:
+        read_or_make(own_auditor, lambda: new_sealing_key().to_json(private=True))
+    return Keys(rings, Vault(wrapping, person, entropy), read_auditor_key(auditor_key or own_auditor, private=False))
+
+
+def read_auditor_key(path: Path, *, private: bool) -> SealingKey:
+    """The key in a file: to open scores both halves are needed. Raises Unavailable `key_damaged`."""
+    try:
+        return read_sealing_key(path.read_bytes(), private=private)
+    except (OSError, ValueError):
+        raise _damaged(path) from None
 
 
 def _ring_file(folder: Path, purpose: Purpose) -> RingFile:

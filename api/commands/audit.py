@@ -1,4 +1,4 @@
-"""`heyan audit verify`: is all that was recorded still there, unchanged?"""
+"""`heyan audit verify | keygen | unseal`: is all that was recorded still there, and what was measured?"""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import Progress as Bars
@@ -18,10 +19,13 @@ from rich.table import Table
 from api.commands.failing import explained
 from api.commands.receipts import COMPACT, bad_input, read_file, read_keys
 from api.composition import open_store_of
-from api.settings import load_settings
+from api.settings import Settings, load_settings
 from verify.auditing import Anchors, AuditReport, Progress, audit, read_anchors
-from verify.jose import VerifyingKey
-from verify.signing import PURPOSES, load_keys
+from verify.cases import known_case
+from verify.jose import SealingKey, VerifyingKey, new_sealing_key
+from verify.scores import Unsealed, unsealed
+from verify.signing import OWN_AUDITOR, PURPOSES, load_keys, read_auditor_key
+from verify.vault import Vault
 
 commands = typer.Typer(help="The audit trail.", no_args_is_help=True)
 
@@ -48,6 +52,45 @@ def verify(
     else:
         _show(report)
     raise typer.Exit(0 if report.intact else NOT_INTACT)
+
+
+@commands.command()
+def keygen(
+    file: Annotated[Path, typer.Argument(help="where the auditor's private key goes; the public one beside it")],
+) -> None:
+    """Make the auditor's key pair. The private half belongs to the auditor and not on the service's machine."""
+    key, public = new_sealing_key(), file.with_name(f"{file.name}.pub")
+    try:
+        for path, private in ((file, True), (public, False)):
+            path.touch(mode=0o600, exist_ok=False)
+            path.write_bytes(key.to_json(private=private) + b"\n")
+    except OSError as error:
+        raise bad_input("file_unwritable", f"{error.filename}: {error.strerror}; give a path that is free") from None
+    typer.echo(f"private key: {file} (keep it away from the service)")
+    typer.echo(f"public key:  {public} (HEYAN_AUDITOR_KEY={public.absolute()})")
+
+
+@commands.command(name="unseal")
+def unseal_scores(
+    case_id: Annotated[str, typer.Argument(metavar="CASE")],
+    key_file: Annotated[
+        Path | None, typer.Option("--key", help="the auditor's private key; the service's own if it made one")
+    ] = None,
+) -> None:
+    """Print the scores of a case: one JSON object a decision. Exit code 1 if one cannot be read, and it says why."""
+    with explained():
+        settings = load_settings()
+        key = read_auditor_key(key_file or settings.data_dir / "keys" / OWN_AUDITOR, private=True)
+        vault = load_keys(settings.data_dir, entropy=secrets.token_bytes, auditor_key=settings.auditor_key).vault
+        found = asyncio.run(_unsealed(settings, vault, known_case(case_id), key))
+    for each in found:
+        typer.echo(msgspec.json.encode(each).decode())
+    raise typer.Exit(0 if all(each.outcome == "unsealed" for each in found) else NOT_INTACT)
+
+
+async def _unsealed(settings: Settings, vault: Vault, case_id: str, key: SealingKey) -> list[Unsealed]:
+    async with open_store_of(settings) as store:
+        return [each async for each in unsealed(store, vault, case_id, key=key)]
 
 
 def tail(report: AuditReport) -> str:

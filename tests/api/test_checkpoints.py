@@ -1,15 +1,11 @@
 """Checkpoints over HTTP, the task that signs them, and the audit on the command line beside a running service."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from running_service import RunningApi, registrant
-from typer.testing import CliRunner, Result
 
-from api.cli import app
 from api.sequencer import advance_fully, sequencing
 from verify.merkle import is_consistent
 
@@ -78,46 +74,3 @@ async def test_the_task_signs_by_itself(embedded_api: RunningApi, portraits: dic
     await services.store._connection.ask("DEL", services.store.ledger._key("lease"))  # the service's own task holds it
     async with sequencing(services.checkpoints, every=0.01, log=services.log), asyncio.timeout(10):
         await anext(number async for number in numbers(embedded_api) if number)
-
-
-def audited(*options: str) -> Result:
-    return CliRunner().invoke(app, ["audit", "verify", *options])
-
-
-@pytest.fixture
-async def at_home(embedded_api: RunningApi, portraits: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> RunningApi:
-    """A service whose data directory is the command line's too."""
-    monkeypatch.setenv("HEYAN_DATA_DIR", str(embedded_api.services.settings.data_dir))
-    await checkpointed(embedded_api, portraits, 2)
-    return embedded_api
-
-
-async def test_the_audit_runs_beside_the_service(at_home: RunningApi, tmp_path: Path) -> None:
-    result = await asyncio.to_thread(audited)
-    assert (result.exit_code, "tail: unproven" in result.stdout) == (0, True)
-    anchors = tmp_path / "anchors"
-    anchors.mkdir()
-    (anchors / "checkpoint.json").write_text((await at_home.http.get("/v1/checkpoints/2")).text)
-    (anchors / "notes.txt").write_text("kept by the archive")
-    jwks = tmp_path / "jwks.json"
-    jwks.write_text((await at_home.http.get("/.well-known/jwks.json")).text)
-    told = await asyncio.to_thread(audited, "--anchors", str(anchors), "--jwks", str(jwks), "--json")
-    report = json.loads(told.stdout)
-    assert (told.exit_code, report["intact"], report["tail"]) == (0, True, "proven to checkpoint 2 of 2")
-
-
-async def test_the_audit_tells_what_does_not_fit(at_home: RunningApi) -> None:
-    store = at_home.services.store
-    (case_id,) = [case async for case in store.ledger.cases()][:1]
-    await store._connection.ask("DEL", store._file(case_id))
-    result = await asyncio.to_thread(audited)
-    assert (result.exit_code, "case_deleted" in result.stdout) == (1, True)
-    assert json.loads((await asyncio.to_thread(audited, "--json")).stdout)["intact"] is False
-
-
-async def test_bad_anchors_are_named(at_home: RunningApi, tmp_path: Path) -> None:
-    missing = await asyncio.to_thread(audited, "--anchors", str(tmp_path / "none"))
-    assert (missing.exit_code, "file_unreadable" in missing.stderr) == (2, True)
-    (tmp_path / "empty").mkdir()
-    empty = await asyncio.to_thread(audited, "--anchors", str(tmp_path / "empty"))
-    assert (empty.exit_code, "file_invalid" in empty.stderr) == (2, True)

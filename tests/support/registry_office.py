@@ -212,7 +212,9 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
         clients=clients,
         cases=Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=allow_client_upload),
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed),
-        sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=Random(7), policy=POLICY),
+        sessions=Sessions(
+            store=store, vault=keys.vault, entropy=entropy, rng=Random(7), policy=POLICY, auditor=keys.auditor
+        ),
         tokens=tokens,
         redemptions=Redemptions(store=store, tokens=tokens, rings=keys.rings, checkpoints=checkpoints, entropy=entropy),
         checkpoints=checkpoints,
