@@ -13,7 +13,7 @@ from api.inference import InferencePool
 from api.live_sessions import LiveSessions, Timing
 from api.metrics import Metrics
 from api.rate_limit import RateLimit
-from api.sequencer import sequencing
+from api.sequencer import Sequencer
 from api.settings import Settings
 from models.embedding import Embedding
 from models.engine import Engine
@@ -21,6 +21,7 @@ from models.image import decode_image
 from verify.cases import Cases
 from verify.checkpoints import Checkpoints
 from verify.clients import Clients
+from verify.erasure import Erasures
 from verify.invites import Invites
 from verify.policy import Policy, load_policy, require_contract
 from verify.redemption import Redemptions
@@ -47,6 +48,8 @@ class Services:
     tokens: Tokens
     redemptions: Redemptions
     checkpoints: Checkpoints
+    erasures: Erasures
+    sequencer: Sequencer
     pool: InferencePool
     live: LiveSessions
     compare_limit: RateLimit
@@ -75,7 +78,7 @@ async def open_services(
             services = _services(settings, public_url=public_url, engine=engine, policy=policy, pool=pool, store=store)
             if settings.store_url is None:
                 await ensure_first_client(services.clients, settings.first_key_file)
-            async with sequencing(services.checkpoints, every=settings.checkpoint_seconds, log=services.log):
+            async with services.sequencer.running():
                 try:
                     yield services
                 finally:
@@ -112,6 +115,7 @@ def _services(
     checkpoints = Checkpoints(
         store=store, ring=keys.rings["checkpoint"], issuer=settings.issuer, algorithm=settings.receipt_algorithm
     )
+    erasures = Erasures(store=store, vault=keys.vault, retention_days=settings.retention_days)
     tokens = Tokens(store=store, rings=keys.rings, issuer=settings.issuer, entropy=entropy)
 
     async def embed_reference(photo: bytes) -> Embedding:
@@ -144,6 +148,14 @@ def _services(
             algorithm=settings.receipt_algorithm,
         ),
         checkpoints=checkpoints,
+        erasures=erasures,
+        sequencer=Sequencer(
+            checkpoints=checkpoints,
+            erasures=erasures,
+            metrics=metrics,
+            log=log,
+            every=settings.checkpoint_seconds,
+        ),
         pool=pool,
         live=LiveSessions(
             pool=pool,

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     issuer: str = "heyan"
     receipt_algorithm: Literal["Ed25519", "EdDSA"] = "Ed25519"
     auditor_key: Path | None = None
+    retention_days: Annotated[float, Field(ge=0, le=3650)] = 30.0
     checkpoint_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
     pack: str = "open"
     provider: Literal["auto", "cuda", "tensorrt", "openvino", "cpu"] = "auto"

@@ -7,6 +7,8 @@ Keys, all under one hash tag:
     nodes         hash         `level:index` → 32 bytes, of each complete subtree
     latest        hash         case → its newest leaf
     checkpoints   list         signed texts; the first is number 1
+    ends          sorted set   cases by when they end or have ended, until they are erased
+    faces         hash         case → how many faces it stores; `total` → all
     lease         string       which replica's turn it is to sign
 """
 
@@ -51,6 +53,18 @@ for at = 1, #ARGV, 2 do
         redis.call('ZREM', KEYS[1], ARGV[at])
     end
 end
+return 'done'
+""")
+
+COUNT = Script.of("""
+local before = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
+local now = tonumber(ARGV[2])
+if now == 0 then
+    redis.call('HDEL', KEYS[1], ARGV[1])
+else
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+end
+redis.call('HINCRBY', KEYS[1], 'total', now - before)
 return 'done'
 """)
 
@@ -125,6 +139,28 @@ class Ledger:
         arguments = [part for each in marked for part in (each.case, repr(each.since))]
         if arguments:
             await self.connection.run(SETTLE, [self._key("changed")], arguments, durable=False)
+
+    async def note_end(self, case_id: str, at: float, *, final: bool) -> None:
+        """Note when a case ends (Unix seconds). Of one that has ended the earliest time noted counts."""
+        earlier = ("LT",) if final else ()
+        await self.connection.ask("ZADD", self._key("ends"), *earlier, repr(at), case_id)
+
+    async def forget_end(self, case_id: str) -> None:
+        """Forget when a case ended: nothing is left to erase."""
+        await self.connection.ask("ZREM", self._key("ends"), case_id)
+
+    async def ended(self, *, before: float, limit: int) -> tuple[str, ...]:
+        """Cases that ended at or before a time (Unix seconds), longest ago first."""
+        found = await self.connection.ask("ZRANGEBYSCORE", self._key("ends"), "-inf", repr(before), "LIMIT", 0, limit)
+        return tuple(text(case) for case in found)
+
+    async def note_faces(self, case_id: str, count: int) -> None:
+        """Note how many faces a case stores."""
+        await self.connection.run(COUNT, [self._key("faces")], [case_id, count], durable=False)
+
+    async def stored_faces(self) -> int:
+        """How many faces all cases store, as noted."""
+        return int(await self.connection.ask("HGET", self._key("faces"), "total") or 0)
 
     async def take_turn(self, owner: str, *, seconds: float) -> bool:
         """Whether it is this owner's turn, now and for so long unless it is renewed."""

@@ -184,6 +184,7 @@ class Sessions:
             session = file.sessions[claim.session_id]
             _check_finishable(session, claim, now)
             check_open(file.case, now)
+            _check_reference(file.subjects[session.subject_id])
             if is_verified(file, session.subject_id, now=now, epoch=epoch):
                 raise Conflict("already_verified", "this person has verified for the case already")
             finished = replace(session, state=SessionState.FINISHED, outcome=outcome, reason=reason)
@@ -233,8 +234,9 @@ class Sessions:
         """The subject's template, decrypted."""
         contract = subject.reference_contract
         sealed = await self.store.blob(file.case.id, blob_name(subject))
-        if subject.reference_state is not ReferenceState.TEMPLATE or contract is None or sealed is None:
-            raise Gone("reference_gone", "there is no template to compare with: the client must send another ID photo")
+        _check_reference(subject)
+        if contract is None or sealed is None:
+            raise _reference_gone()
         content = self.vault.open(
             sealed,
             case_id=file.case.id,
@@ -326,6 +328,16 @@ def _check_finishable(session: Session, claim: Claim, now: float) -> None:
         raise Conflict("session_not_claimed", "the session does not run, or ran with another challenge")
     if now >= session.expires_at:
         raise _expired()
+
+
+def _check_reference(subject: Subject) -> None:
+    """Whoever was erased while a session ran is verified no more. Raises Gone `reference_gone`."""
+    if subject.reference_state is not ReferenceState.TEMPLATE:
+        raise _reference_gone()
+
+
+def _reference_gone() -> Gone:
+    return Gone("reference_gone", "there is no template to compare with: the client must send another ID photo")
 
 
 def _is_over(session: Session, now: float) -> bool:

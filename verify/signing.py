@@ -2,6 +2,7 @@
 
 <data>/keys/live.ring, test.ring, checkpoint.ring   Ed25519 keys: one signs, older ones verify; see `Ring`
 <data>/keys/wrapping.key, person.key                32 random bytes each
+<data>/keys/shelf.db                                a secret for each case: see `verify.shelf`
 <data>/keys/auditor.jwk                             X25519 pair for scores, if no auditor has given a key
 
 Test mode shares nothing with live, and the key of checkpoints signs nothing else.
@@ -30,6 +31,7 @@ from verify.jose import (
     read_signing_key,
     read_verifying_key,
 )
+from verify.shelf import ShelfFile
 from verify.vault import KEY_BYTES, Vault
 
 Purpose = Literal["live", "test", "checkpoint"]
@@ -152,7 +154,8 @@ def load_keys(data_dir: Path, *, entropy: Entropy, auditor_key: Path | None = No
     own_auditor = folder / OWN_AUDITOR
     if auditor_key is None:
         read_or_make(own_auditor, lambda: new_sealing_key().to_json(private=True))
-    return Keys(rings, Vault(wrapping, person, entropy), read_auditor_key(auditor_key or own_auditor, private=False))
+    vault = Vault(wrapping, person, entropy, ShelfFile(folder / "shelf.db").open())
+    return Keys(rings, vault, read_auditor_key(auditor_key or own_auditor, private=False))
 
 
 def read_auditor_key(path: Path, *, private: bool) -> SealingKey:

@@ -2,18 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from running_service import RunningApi, registrant
 
-from api.sequencer import advance_fully, sequencing
 from verify.merkle import is_consistent
 
 
 async def checkpointed(api: RunningApi, portraits: dict[str, bytes], count: int) -> None:
     for _ in range(count):
         await api.desk.open(registrant(portraits["person_a_1"]))
-        await advance_fully(api.services.checkpoints)
+        await api.services.sequencer.round()
 
 
 async def newest(api: RunningApi) -> int:
@@ -72,5 +72,5 @@ async def test_the_task_signs_by_itself(embedded_api: RunningApi, portraits: dic
     await embedded_api.desk.open(registrant(portraits["person_a_1"]))
     services = embedded_api.services
     await services.store._connection.ask("DEL", services.store.ledger._key("lease"))  # the service's own task holds it
-    async with sequencing(services.checkpoints, every=0.01, log=services.log), asyncio.timeout(10):
+    async with replace(services.sequencer, every=0.01).running(), asyncio.timeout(10):
         await anext(number async for number in numbers(embedded_api) if number)

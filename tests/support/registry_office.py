@@ -21,6 +21,7 @@ from verify.casefile import CaseFile
 from verify.cases import Cases, NewCase, NewSubject
 from verify.checkpoints import Checkpoints
 from verify.clients import Client, Clients
+from verify.erasure import Erasures
 from verify.evidence import Evidence
 from verify.invites import CaptureGrant, ConsentGiven, Invites, InviteView
 from verify.jose import SigningKey
@@ -130,6 +131,7 @@ class Office:
     tokens: Tokens
     redemptions: Redemptions
     checkpoints: Checkpoints
+    erasures: Erasures
     client: Client
     api_key: str
 
@@ -218,6 +220,7 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
         tokens=tokens,
         redemptions=Redemptions(store=store, tokens=tokens, rings=keys.rings, checkpoints=checkpoints, entropy=entropy),
         checkpoints=checkpoints,
+        erasures=Erasures(store=store, vault=keys.vault, retention_days=30),
         client=client,
         api_key=api_key,
     )
