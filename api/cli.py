@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands import audit, compare, doctor, jwks, keys, models, receipts, serve, store, subjects
+from api.commands import audit, compare, doctor, jwks, keys, models, officers, receipts, serve, store, subjects
 
 app = typer.Typer(
     name="heyan",
@@ -22,6 +22,7 @@ app.add_typer(models.commands, name="models")
 app.add_typer(keys.commands, name="keys")
 app.add_typer(receipts.commands, name="receipts")
 app.add_typer(audit.commands, name="audit")
+app.add_typer(officers.commands, name="officers")
 app.add_typer(subjects.commands, name="subjects")
 app.add_typer(store.commands, name="store")
 

@@ -23,6 +23,7 @@ from verify.checkpoints import Checkpoints
 from verify.clients import Clients
 from verify.erasure import Erasures
 from verify.invites import Invites
+from verify.officers import Officers, Window
 from verify.policy import Policy, load_policy, require_contract
 from verify.redemption import Redemptions
 from verify.sessions import Sessions
@@ -42,6 +43,8 @@ class Services:
     policy: Policy
     store: Store
     clients: Clients
+    officers: Officers
+    window: Window
     cases: Cases
     invites: Invites
     sessions: Sessions
@@ -128,6 +131,8 @@ def _services(
         policy=policy,
         store=store,
         clients=Clients(store, entropy),
+        officers=Officers(store, entropy),
+        window=Window(store=store, vault=keys.vault, entropy=entropy),
         cases=Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=settings.allow_client_upload),
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference),
         sessions=Sessions(

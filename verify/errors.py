@@ -24,17 +24,19 @@ class VerifyError(Exception):
 
 
 class NotFound(VerifyError):
-    """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`."""
+    """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`,
+    `officer_unknown`, `checkpoint_unknown`."""
 
 
 class Invalid(VerifyError):
     """`action_unknown`, `roster_invalid`, `rule_invalid`, `deadline_invalid`, `reference_provenance_insufficient`,
-    `client_name_invalid`, `scope_unknown`, `consent_mismatch`, `reference_unusable`, `token_invalid`."""
+    `client_name_invalid`, `scope_unknown`, `consent_mismatch`, `reference_unusable`, `token_invalid`,
+    `receipt_invalid`, `receipt_incomplete`, `receipt_of_test_mode`, `checkpoint_invalid`, `officer_name_invalid`."""
 
 
 class Refused(VerifyError):
-    """`api_key_invalid`, `grant_invalid`, `session_secret_invalid`, `consent_required`, `token_wrong_audience`,
-    `rule_not_met`, `restated_field_mismatch` (then `fields` names what did not match)."""
+    """`api_key_invalid`, `identity_mismatch`, `grant_invalid`, `session_secret_invalid`, `consent_required`,
+    `token_wrong_audience`, `rule_not_met`, `restated_field_mismatch` (then `fields` names what did not match)."""
 
     def __init__(self, code: str, message: str, *, fields: tuple[str, ...] = ()) -> None:
         super().__init__(code, message)
@@ -65,7 +67,8 @@ class Limited(VerifyError):
 
 
 class Unavailable(VerifyError):
-    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged` needs the operator first."""
+    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged` and
+    `checkpoint_damaged` need the operator first."""
 
     def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
         super().__init__(code, message)

@@ -25,6 +25,7 @@ from verify.erasure import Erasures
 from verify.evidence import Evidence
 from verify.invites import CaptureGrant, ConsentGiven, Invites, InviteView
 from verify.jose import SigningKey
+from verify.officers import Officers, Window
 from verify.policy import load_policy
 from verify.redemption import Redemptions, Restated
 from verify.sessions import Claim, Sessions
@@ -132,6 +133,8 @@ class Office:
     redemptions: Redemptions
     checkpoints: Checkpoints
     erasures: Erasures
+    officers: Officers
+    window: Window
     client: Client
     api_key: str
 
@@ -220,6 +223,8 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
         tokens=tokens,
         redemptions=Redemptions(store=store, tokens=tokens, rings=keys.rings, checkpoints=checkpoints, entropy=entropy),
         checkpoints=checkpoints,
+        officers=Officers(store, entropy),
+        window=Window(store=store, vault=keys.vault, entropy=entropy),
         erasures=Erasures(store=store, vault=keys.vault, retention_days=30),
         client=client,
         api_key=api_key,
