@@ -10,7 +10,20 @@ from api.body_limit import BodyLimit
 from api.composition import Services
 from api.problems import MEDIA_TYPE, install_problem_handlers
 from api.request_headers import RequestHeaders
-from api.routes import cases, checkpoints, compare, health, invites, pages, receipts, sessions, stream, tokens, window
+from api.routes import (
+    archive,
+    cases,
+    checkpoints,
+    compare,
+    health,
+    invites,
+    pages,
+    receipts,
+    sessions,
+    stream,
+    tokens,
+    window,
+)
 from api.schemas.problem import ProblemBody
 
 DESCRIPTION = """Self-hosted remote identity verification: a live person, the ID photo, a one-time token.
@@ -18,7 +31,7 @@ DESCRIPTION = """Self-hosted remote identity verification: a live person, the ID
 A client opens a case with a roster, sends each person an invite, mints a token for each verification and redeems it
 exactly once. Errors are RFC 9457 problem documents with a stable `code`. Times are RFC 3339 in UTC."""
 
-ROUTERS = (cases, invites, sessions, stream, tokens, receipts, window, checkpoints, compare, health, pages)
+ROUTERS = (cases, invites, sessions, stream, tokens, receipts, window, archive, checkpoints, compare, health, pages)
 
 
 PROBLEM = {

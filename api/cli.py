@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands import audit, compare, doctor, jwks, keys, models, officers, receipts, serve, store, subjects
+from api.commands import archive, audit, compare, doctor, jwks, keys, models, officers, receipts, serve, store, subjects
 
 app = typer.Typer(
     name="heyan",
@@ -21,6 +21,7 @@ app.command()(jwks.jwks)
 app.add_typer(models.commands, name="models")
 app.add_typer(keys.commands, name="keys")
 app.add_typer(receipts.commands, name="receipts")
+app.add_typer(archive.commands, name="archive")
 app.add_typer(audit.commands, name="audit")
 app.add_typer(officers.commands, name="officers")
 app.add_typer(subjects.commands, name="subjects")

@@ -18,6 +18,7 @@ from api.settings import Settings
 from models.embedding import Embedding
 from models.engine import Engine
 from models.image import decode_image
+from verify.archive import Archives
 from verify.cases import Cases
 from verify.checkpoints import Checkpoints
 from verify.clients import Clients
@@ -51,6 +52,7 @@ class Services:
     tokens: Tokens
     redemptions: Redemptions
     checkpoints: Checkpoints
+    archives: Archives
     erasures: Erasures
     sequencer: Sequencer
     pool: InferencePool
@@ -153,6 +155,7 @@ def _services(
             algorithm=settings.receipt_algorithm,
         ),
         checkpoints=checkpoints,
+        archives=Archives(store=store, checkpoints=checkpoints, rings=keys.rings, issuer=settings.issuer),
         erasures=erasures,
         sequencer=Sequencer(
             checkpoints=checkpoints,

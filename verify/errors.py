@@ -31,7 +31,8 @@ class NotFound(VerifyError):
 class Invalid(VerifyError):
     """`action_unknown`, `roster_invalid`, `rule_invalid`, `deadline_invalid`, `reference_provenance_insufficient`,
     `client_name_invalid`, `scope_unknown`, `consent_mismatch`, `reference_unusable`, `token_invalid`,
-    `receipt_invalid`, `receipt_incomplete`, `receipt_of_test_mode`, `checkpoint_invalid`, `officer_name_invalid`."""
+    `receipt_invalid`, `receipt_incomplete`, `receipt_of_test_mode`, `checkpoint_invalid`, `archive_invalid`,
+    `officer_name_invalid`."""
 
 
 class Refused(VerifyError):

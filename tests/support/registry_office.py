@@ -17,6 +17,7 @@ from liveness.challenge import Cue
 from liveness.report import CueOutcome, CueReport, LivenessReport, Signal, Status
 from models.embedding import Embedding
 from models.errors import FaceError
+from verify.archive import Archives
 from verify.casefile import CaseFile
 from verify.cases import Cases, NewCase, NewSubject
 from verify.checkpoints import Checkpoints
@@ -133,6 +134,7 @@ class Office:
     redemptions: Redemptions
     checkpoints: Checkpoints
     erasures: Erasures
+    archives: Archives
     officers: Officers
     window: Window
     client: Client
@@ -225,6 +227,7 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
         checkpoints=checkpoints,
         officers=Officers(store, entropy),
         window=Window(store=store, vault=keys.vault, entropy=entropy),
+        archives=Archives(store=store, checkpoints=checkpoints, rings=keys.rings, issuer="heyan"),
         erasures=Erasures(store=store, vault=keys.vault, retention_days=30),
         client=client,
         api_key=api_key,
