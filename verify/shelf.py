@@ -1,9 +1,9 @@
 """Secrets of cases outside of the store, each of which can be taken away for good.
 
 A case has one secret here, and from it one for each of its people, through a tree of one-way functions (Goldreich,
-Goldwasser, Micali, 1986): 64 steps left or right from the root, as the bits of the person's hashed id say. Erasing a
-person replaces the secret above theirs by those beside the way to them: everybody else's can still be derived, theirs
-no more. Nobody needs to know who else there is, so that people may come and go meanwhile.
+Goldwasser, Micali, 1986; here with 16 branches): 16 steps from the root, as the digits of the person's hashed id say.
+Erasing a person replaces the secret above theirs by those beside the way to them: everybody else's can still be
+derived, theirs no more. Nobody needs to know who else there is, so that people may come and go meanwhile.
 
 What is sealed needs both: the case's key, wrapped in the store, and the person's secret, which is here. A backup of the
 store, however old, opens nothing of a person who was erased here.
@@ -11,24 +11,30 @@ store, however old, opens nothing of a person who was erased here.
 
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import msgspec
 
 from verify.errors import Gone, Unavailable
 
-STEPS = 64
-"""Of a case with 2^16 people, two share their secret with a chance of 2^-33: then erasing one erases both."""
+STEPS = 16
+DIGITS = "0123456789abcdef"
+"""64 bits: of a case with 2^16 people two share their secret with a chance of 2^-33, and erasing one would erase both.
+
+More branches make a secret quicker to derive, and what is left after an erasure longer: 15 secrets a step, 11 KB.
+"""
 
 WAIT_SECONDS = 10.0
 
 Seeds = Mapping[str, bytes]
-"""Secrets of a case, by the way to them from the root (`""`, `"0"`, `"01"`, …). None of them lies below another."""
+"""Secrets of a case, by the way to them from the root (`""`, `"0"`, `"0f"`, …). None of them lies below another."""
 
 
 class Shelf(Protocol):
@@ -47,21 +53,28 @@ class Shelf(Protocol):
 class ShelfFile:
     """A shelf in one SQLite file, overwriting what it deletes.
 
-    It may be shared by processes, also over a network file system whose locks work: it has a rollback journal and no
-    shared memory.
+    It may be shared by threads and processes, also over a network file system whose locks work: it has a rollback
+    journal and no shared memory.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def open(self) -> "ShelfFile":
         """Make the file, 0600, unless it is there. Raises Unavailable `key_damaged`."""
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        self._path = path
+        self._lock = Lock()
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with self._explained():
+            self._connection = sqlite3.connect(
+                path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
+            )
+        weakref.finalize(self, self._connection.close)
+        with self._connected() as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA journal_mode = TRUNCATE")
         with self._changing() as connection:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS seeds (case_id TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID"
             )
-        return self
 
     def add(self, case_id: str, root: bytes) -> None:
         """See `Shelf`."""
@@ -92,23 +105,29 @@ class ShelfFile:
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
+        """A change that is made as a whole or not at all."""
         with self._connected() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one use: quick (some 0.1 ms), and safe from any thread or process."""
+        with self._lock, self._explained():
+            yield self._connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Errors of the database as errors that say how to mend them."""
         try:
-            with closing(sqlite3.connect(self._path, timeout=WAIT_SECONDS, isolation_level=None)) as connection:
-                connection.execute("PRAGMA secure_delete = ON")
-                connection.execute("PRAGMA synchronous = FULL")
-                yield connection
+            yield
         except sqlite3.OperationalError as error:
-            raise Unavailable(
-                "key_damaged", f"{self._path} cannot be used ({error}): see to the disk and its rights"
-            ) from None
+            message = f"{self._path} cannot be used ({error}): see to the disk and its rights"
+            raise Unavailable("key_damaged", message) from None
         except sqlite3.DatabaseError:
             message = f"{self._path} is damaged: restore it from your backup of keys; nothing was changed"
             raise Unavailable("key_damaged", message) from None
@@ -135,15 +154,13 @@ def without(seeds: Seeds, subject_id: str) -> Seeds:
     left = {place: secret for place, secret in seeds.items() if place != way[:above]}
     secret = seeds[way[:above]]
     for steps in range(above, STEPS):
-        beside = "1" if way[steps] == "0" else "0"
-        left[way[:steps] + beside] = _child(secret, beside)
+        left |= {way[:steps] + digit: _child(secret, digit) for digit in DIGITS if digit != way[steps]}
         secret = _child(secret, way[steps])
     return left
 
 
 def _way(subject_id: str) -> str:
-    number = int.from_bytes(sha256(subject_id.encode()).digest()[: STEPS // 8], "big")
-    return f"{number:0{STEPS}b}"
+    return sha256(subject_id.encode()).hexdigest()[:STEPS]
 
 
 def _child(secret: bytes, step: str) -> bytes:

@@ -154,7 +154,7 @@ def load_keys(data_dir: Path, *, entropy: Entropy, auditor_key: Path | None = No
     own_auditor = folder / OWN_AUDITOR
     if auditor_key is None:
         read_or_make(own_auditor, lambda: new_sealing_key().to_json(private=True))
-    vault = Vault(wrapping, person, entropy, ShelfFile(folder / "shelf.db").open())
+    vault = Vault(wrapping, person, entropy, ShelfFile(folder / "shelf.db"))
     return Keys(rings, vault, read_auditor_key(auditor_key or own_auditor, private=False))
 
 

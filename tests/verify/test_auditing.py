@@ -1,8 +1,10 @@
 """Somebody with full access to the store, and in the last tests with the service's own keys, changes the past."""
 
+import ast
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,6 +17,8 @@ from verify.checkpoints import CHECKPOINT_KIND, CheckpointClaims
 from verify.jose import read_key_set, sign
 from verify.ledger import Leaf
 from verify.redemption import SignedReceipt
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -269,3 +273,17 @@ async def test_progress_is_told(office: Office, redeemed: object) -> None:
     keys = read_key_set(json.dumps(office.tokens.jwks()).encode())
     await audit(office.store, expected_keys=keys, progress=lambda what, _: told.add(what))
     assert {"checkpoints", "cases"} <= told
+
+
+def test_every_finding_is_documented() -> None:
+    tree = ast.parse((ROOT / "verify" / "auditing.py").read_text("utf-8"))
+    codes = {
+        keyword.value.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding"
+        for keyword in node.keywords
+        if keyword.arg == "code"
+    }
+    text = (ROOT / "docs" / "audit.md").read_text("utf-8")
+    assert len(codes) > 8
+    assert sorted(code for code in codes if f"`{code}`" not in text) == []
