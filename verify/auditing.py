@@ -10,20 +10,23 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from verify.audit import AuditChainBrokenError, AuditEntry, heads, verify_chain
-from verify.casefile import CaseFile
+from verify.audit import AuditChainBrokenError, AuditEntry, heads, verify_chain, written_hash
+from verify.casefile import CaseFile, decode_file
 from verify.checkpoints import Checkpoint, check_checkpoint, leaf_hash_of, text_hash
-from verify.errors import Invalid, NotFound
+from verify.errors import Invalid
 from verify.jose import VerifyingKey
 from verify.ledger import PAGE, Leaf, decode_leaf
 from verify.merkle import Node, grown, root_of, subtrees
 from verify.receipts import CheckedReceipt, check_receipt
-from verify.store import Store
+from verify.store import BLOB, Store
 
 Progress = Callable[[str, int], None]
 """Told what is being looked at (`checkpoints`, `leaves`, `cases`), and how many were."""
 
 REDEEMED = "token.redeemed"
+
+ATTEMPTS = 5
+"""How often a case is looked at that changes meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,14 @@ class AuditReport:
         return not self.findings
 
 
+@dataclass(frozen=True, slots=True)
+class _CheckedCase:
+    findings: Sequence[Finding]
+    entries: int = 0
+    covered: bool = True
+    """Whether its newest leaf covers all its entries."""
+
+
 @dataclass(slots=True)
 class _Log:
     """The checkpoints and leaves that were read, and what is wrong with them."""
@@ -98,7 +109,7 @@ async def audit(
     anchors: Anchors = NO_ANCHORS,
     progress: Progress = lambda _, __: None,
 ) -> AuditReport:
-    """Look at everything. A service may run meanwhile; what it adds is not looked at.
+    """Look at everything. A service may run meanwhile; what it adds to the log is not looked at.
 
     Raises:
         StoreUnavailable: the store does not answer.
@@ -107,10 +118,10 @@ async def audit(
     findings, entries, uncovered, seen = list(log.findings), 0, 0, set[str]()
     async for case_id in store.ledger.cases():
         seen.add(case_id)
-        found, count, covered = await _check_case(store, case_id, log.leaves.get(case_id, ()))
-        findings += found
-        entries += count
-        uncovered += not covered
+        checked = await _check_case(store, case_id, log.leaves.get(case_id, ()))
+        findings += checked.findings
+        entries += checked.entries
+        uncovered += not checked.covered
         progress("cases", len(seen))
     findings += [_deleted(case_id) for case_id in log.leaves if case_id not in seen]
     findings += [*anchors.unreadable, *_check_kept(log.checkpoints, anchors)]
@@ -182,27 +193,54 @@ async def _with_leaves(store: Store, log: _Log, progress: Progress) -> _Log:
     return log
 
 
-async def _check_case(store: Store, case_id: str, leaves: Sequence[Leaf]) -> tuple[list[Finding], int, bool]:
-    """Findings of one case, how many entries it has, and whether its newest leaf covers them all."""
+async def _check_case(store: Store, case_id: str, leaves: Sequence[Leaf]) -> _CheckedCase:
+    """A case at one moment: if it was changed while it was looked at, once more."""
+    for _ in range(ATTEMPTS):
+        record = await store.ledger.record(case_id)
+        checked = await _check_record(store, case_id, record, leaves)
+        now = (await store.ledger.heads((case_id,))).get(case_id)
+        if not checked.findings or (now.head if now else "") == record.get("head", b"").decode():
+            break
+    return checked
+
+
+async def _check_record(
+    store: Store, case_id: str, record: Mapping[str, bytes], leaves: Sequence[Leaf]
+) -> _CheckedCase:
+    if not record:
+        return _CheckedCase([_deleted(case_id)])
     try:
-        file, _ = await store.load(case_id)
-    except NotFound:
-        return [_deleted(case_id)], 0, True
+        file = decode_file(record)
     except (KeyError, ValueError):
-        return [Finding(code="case_changed", where=case_id, detail="its record cannot be read")], 0, True
+        return _CheckedCase([Finding(code="case_changed", where=case_id, detail="its record cannot be read")])
     contents = await store.audit(case_id)
-    if len(contents) > file.entries:
-        file, _ = await store.load(case_id)  # a running service may have added some
-        contents = contents[: file.entries]
     try:
         entries = verify_chain(contents, expected_head=file.head)
     except AuditChainBrokenError as error:
-        return [_broken(case_id, error, contents, leaves)], len(contents), True
-    findings = [*_check_leaves(case_id, contents, leaves), *_check_recorded(file, entries)]
-    if len(await store.audit(case_id)) > (await store.load(case_id))[0].entries:
-        findings.append(Finding(code="entry_changed", where=case_id, detail="entries were added that no change made"))
+        return _CheckedCase([_broken(case_id, error, contents, leaves)], len(contents))
+    findings = [
+        *_check_leaves(case_id, contents, leaves),
+        *_check_receipts(file, entries),
+        *await _check_written(store, case_id, record, entries),
+    ]
     covered = bool(leaves) and leaves[-1].entries == len(entries)
-    return findings, len(entries), covered
+    return _CheckedCase(findings, len(entries), covered=covered)
+
+
+async def _check_written(
+    store: Store, case_id: str, record: Mapping[str, bytes], entries: Iterable[AuditEntry]
+) -> list[Finding]:
+    """Every field and blob must be what the newest entry that wrote it says, and there must be no other."""
+    said = {name: value for entry in entries for name, value in entry.written.items()}
+    found = {name: written_hash(content) for name, content in record.items() if name not in {"head", "entries"}}
+    for name in said:
+        if name.startswith(BLOB):
+            found[name] = written_hash(await store.blob(case_id, name.removeprefix(BLOB)))
+    differing = sorted(name for name in said.keys() | found.keys() if said.get(name, "") != found.get(name, ""))
+    return [
+        Finding(code="record_changed", where=case_id, detail=f"{name} is not what the newest entry about it says")
+        for name in differing
+    ]
 
 
 def _broken(case_id: str, error: AuditChainBrokenError, contents: Sequence[bytes], leaves: Sequence[Leaf]) -> Finding:
@@ -227,7 +265,7 @@ def _check_leaves(case_id: str, contents: Sequence[bytes], leaves: Iterable[Leaf
             return
 
 
-def _check_recorded(file: CaseFile, entries: Iterable[AuditEntry]) -> Iterator[Finding]:
+def _check_receipts(file: CaseFile, entries: Iterable[AuditEntry]) -> Iterator[Finding]:
     """Receipts and the entries of their redemptions belong together."""
     recorded = {receipt for entry in entries if entry.event == REDEEMED for receipt in entry.details["receipts"]}
     for receipt in sorted(recorded ^ set(file.receipts)):

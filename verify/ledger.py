@@ -197,6 +197,11 @@ class Ledger:
             if entries is not None
         }
 
+    async def record(self, case_id: str) -> dict[str, bytes]:
+        """All fields of a case as they are stored; none if it does not exist."""
+        stored = await self.connection.ask("HGETALL", f"{self.prefix}:{{{case_id}}}:file")
+        return {text(name): content for name, content in stored.items()}
+
     async def latest(self, case_ids: Sequence[str]) -> dict[str, PlacedLeaf]:
         """The newest leaves of these cases, for those that have one."""
         if not case_ids:

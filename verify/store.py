@@ -40,6 +40,9 @@ REMEMBERED_CASES = 256
 
 COMMIT = Script.of(files("verify").joinpath("commit.lua").read_text("utf-8"))
 
+BLOB = "blob:"
+"""Before the names of blobs, in keys and in what audit entries say was written."""
+
 TOUCH = Script.of("redis.call('SET', KEYS[1], '1') return 'done'")
 """A write that means nothing: once it is confirmed, so is everything before it."""
 
@@ -250,10 +253,12 @@ class Store:
     ) -> tuple[Committed, CaseFile]:
         """One attempt to apply a change. Repeated by the connection after a lost answer, it is recognised and DONE."""
         head, seq = (before.head, before.entries) if before is not None else ("", 0)
-        entry = link(change.event, seq=seq, at=at, head=head, nonce=self._entropy(12).hex())
+        changed, blobs = changed_fields(before, change.after), change.blobs
+        written = {**changed, **{f"{BLOB}{name}": content for name, content in blobs.items()}}
+        entry = link(change.event, seq=seq, at=at, head=head, nonce=self._entropy(12).hex(), written=written)
         after = replace(change.after, head=entry.head, entries=seq + 1)
-        fields = [part for pair in changed_fields(before, after).items() for part in pair]
-        case_id, blobs = after.case.id, change.blobs
+        fields = [part for pair in changed.items() for part in pair]
+        case_id = after.case.id
         answer = await self._connection.run(
             COMMIT,
             [self._file(case_id), self._audit(case_id), *(self._blob(case_id, name) for name in blobs)],
@@ -285,7 +290,7 @@ class Store:
         return f"{self._prefix}:{{{case_id}}}:audit"
 
     def _blob(self, case_id: str, name: str) -> str:
-        return f"{self._prefix}:{{{case_id}}}:blob:{name}"
+        return f"{self._prefix}:{{{case_id}}}:{BLOB}{name}"
 
 
 async def open_store(

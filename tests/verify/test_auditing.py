@@ -1,6 +1,7 @@
 """Somebody with full access to the store, and in the last tests with the service's own keys, changes the past."""
 
 import ast
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from registry_office import Office, restate
 
 from verify.audit import AuditEntry, heads
 from verify.auditing import NO_ANCHORS, Anchors, AuditReport, audit, read_anchors
-from verify.casefile import CaseFile, changed_fields
+from verify.casefile import CaseFile, CaseState, VerificationState, changed_fields
 from verify.checkpoints import CHECKPOINT_KIND, CheckpointClaims
 from verify.jose import read_key_set, sign
 from verify.ledger import Leaf
@@ -144,7 +145,7 @@ async def test_a_case_that_cannot_be_read(office: Office, redeemed: tuple[CaseFi
 async def test_the_end_of_a_case_cut_off(office: Office, redeemed: tuple[CaseFile, SignedReceipt]) -> None:
     file, _ = redeemed
     await rewrite(office, file, (await office.store.audit(file.case.id))[:-1])
-    assert await found(office) == {"entries_truncated", "receipt_unrecorded"}
+    assert await found(office) == {"entries_truncated", "receipt_unrecorded", "record_changed"}
 
 
 async def test_a_receipt_that_no_redemption_made(office: Office, redeemed: tuple[CaseFile, SignedReceipt]) -> None:
@@ -152,7 +153,35 @@ async def test_a_receipt_that_no_redemption_made(office: Office, redeemed: tuple
     forged = replace(file.receipts[receipt.id], id="rcp_forged")
     field = changed_fields(file, file.with_(forged))
     await tell(office, "HSET", office.store._file(file.case.id), *(part for pair in field.items() for part in pair))
-    assert await found(office) == {"receipt_unrecorded"}
+    assert await found(office) == {"receipt_unrecorded", "record_changed"}
+
+
+async def test_a_changed_record(office: Office, redeemed: tuple[CaseFile, SignedReceipt]) -> None:
+    """A verification that was used is made good again, behind the chain's back."""
+    file, _ = redeemed
+    (used,) = file.verifications.values()
+    again = changed_fields(file, file.with_(replace(used, state=VerificationState.ACTIVE)))
+    await tell(office, "HSET", office.store._file(file.case.id), *(part for pair in again.items() for part in pair))
+    (finding,) = (await report_of(office)).findings
+    assert (finding.code, used.id in finding.detail) == ("record_changed", True)
+
+
+@pytest.mark.parametrize("field", ["subject:sub_more", "nonsense"])
+async def test_a_record_that_was_added_to(office: Office, redeemed: tuple[CaseFile, SignedReceipt], field: str) -> None:
+    file, _ = redeemed
+    await tell(office, "HSET", office.store._file(file.case.id), field, b"{}")
+    assert await found(office) & {"record_changed", "case_changed"}
+
+
+@pytest.mark.parametrize("content", [b"another template", None])
+async def test_a_template_that_was_exchanged_or_removed(
+    office: Office, redeemed: tuple[CaseFile, SignedReceipt], content: bytes | None
+) -> None:
+    file, _ = redeemed
+    (subject,) = file.subjects
+    key = office.store._blob(file.case.id, f"reference:{subject}")
+    await (tell(office, "DEL", key) if content is None else tell(office, "SET", key, content))
+    assert await found(office) == {"record_changed"}
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -216,8 +245,12 @@ async def sign_everything_anew(office: Office) -> None:
 
 async def cut_off_the_redemption(office: Office, file: CaseFile, receipt: SignedReceipt) -> None:
     """The case as it was before the redemption, with everything that fits together."""
+    (used,) = file.verifications.values()
+    before = file.with_(replace(used, state=VerificationState.ACTIVE), replace(file.case, state=CaseState.OPEN))
+    record = office.store._file(file.case.id)
+    await tell(office, "HSET", record, *(part for pair in changed_fields(file, before).items() for part in pair))
+    await tell(office, "HDEL", record, f"receipt:{receipt.id}")
     await rewrite(office, file, (await office.store.audit(file.case.id))[:-1])
-    await tell(office, "HDEL", office.store._file(file.case.id), f"receipt:{receipt.id}")
     await sign_everything_anew(office)
 
 
@@ -273,6 +306,23 @@ async def test_progress_is_told(office: Office, redeemed: object) -> None:
     keys = read_key_set(json.dumps(office.tokens.jwks()).encode())
     await audit(office.store, expected_keys=keys, progress=lambda what, _: told.add(what))
     assert {"checkpoints", "cases"} <= told
+
+
+async def test_a_service_that_works_meanwhile_is_no_finding(office: Office, redeemed: object) -> None:
+    file, (subject,) = await office.case()
+
+    async def work() -> None:
+        for _ in range(10):
+            await office.invite(file, subject)
+            await office.checkpoints.advance()
+
+    working = asyncio.create_task(work())
+    reports = []
+    while not working.done():
+        reports.append(await report_of(office))
+    await working
+    assert [report.findings for report in reports if not report.intact] == []
+    assert len(reports) > 1
 
 
 def test_every_finding_is_documented() -> None:
