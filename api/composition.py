@@ -155,7 +155,7 @@ def _services(
             algorithm=settings.receipt_algorithm,
         ),
         checkpoints=checkpoints,
-        archives=Archives(store=store, checkpoints=checkpoints, rings=keys.rings, issuer=settings.issuer),
+        archives=Archives(store=store, checkpoints=checkpoints, tokens=tokens),
         erasures=erasures,
         sequencer=Sequencer(
             checkpoints=checkpoints,

@@ -64,5 +64,7 @@ class Sequencer:
                 self.metrics.stored_faces.set(await ledger.stored_faces())
             except Unavailable as error:
                 self.log.warning("round_failed", code=error.code)
+            except Exception:
+                self.log.exception("round_failed")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), self.every)

@@ -34,8 +34,8 @@ from verify.jose import BOTH_NAMES, SignatureInvalidError, VerifyingKey, sign, v
 from verify.ledger import Leaf
 from verify.merkle import is_included
 from verify.receipts import CheckedReceipt, check_receipt
-from verify.signing import Purpose, RingFile
 from verify.store import Store
+from verify.tokens import Tokens
 
 ARCHIVE_KIND = "heyan-archive+jwt"
 
@@ -89,8 +89,7 @@ class Archives:
 
     store: Store
     checkpoints: Checkpoints
-    rings: Mapping[Purpose, RingFile]
-    issuer: str
+    tokens: Tokens
 
     async def pack(self, client: Client, case_id: str) -> bytes:
         """A case of this client as a ZIP file. Signs a checkpoint first if none covers the case as it is.
@@ -109,13 +108,13 @@ class Archives:
             **{f"receipts/{receipt.id}.jws": receipt.text.encode() for receipt in file.receipts.values()},
         }
         manifest = Manifest(
-            iss=self.issuer if client.mode == "live" else f"{self.issuer}/test",
+            iss=self.tokens.issuer_of(client.mode),
             iat=int(now),
             case=file.case.id,
             client=client.id,
             files={name: sha256(content).hexdigest() for name, content in files.items()},
         )
-        key = self.rings[client.mode].ring.signer(now=now)
+        key = self.tokens.rings[client.mode].ring.signer(now=now)
         signed = sign(msgspec.to_builtins(manifest), key=key, kind=ARCHIVE_KIND, algorithm=self.checkpoints.algorithm)
         return _zipped({"manifest.jws": signed.encode(), **files})
 

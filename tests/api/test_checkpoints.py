@@ -74,3 +74,32 @@ async def test_the_task_signs_by_itself(embedded_api: RunningApi, portraits: dic
     await services.store._connection.ask("DEL", services.store.ledger._key("lease"))  # the service's own task holds it
     async with replace(services.sequencer, every=0.01).running(), asyncio.timeout(10):
         await anext(number async for number in numbers(embedded_api) if number)
+
+
+class Recorder:
+    """A log that tells when a round has failed."""
+
+    def __init__(self) -> None:
+        self.failed = asyncio.Event()
+
+    def warning(self, *_: object, **__: object) -> None:
+        self.failed.set()
+
+    exception = warning
+
+
+@pytest.mark.parametrize("spoilt", ["latest", "leaves"])
+async def test_a_round_that_fails_is_followed_by_the_next(
+    embedded_api: RunningApi, portraits: dict[str, bytes], spoilt: str
+) -> None:
+    """Somebody has spoilt what the round reads; when it is mended the task still runs."""
+    services, recorder = embedded_api.services, Recorder()
+    store, ledger = services.store._connection, services.store.ledger
+    await embedded_api.desk.open(registrant(portraits["person_a_1"]))
+    await store.ask("DEL", *(ledger._key(name) for name in ("lease", "latest", "leaves", "nodes", "checkpoints")))
+    await store.ask("SET", ledger._key(spoilt), "spoilt")
+    sequencer = replace(services.sequencer, every=0.01, log=recorder)
+    async with sequencer.running(), asyncio.timeout(10):
+        await recorder.failed.wait()
+        await store.ask("DEL", ledger._key(spoilt))
+        await anext(number async for number in numbers(embedded_api) if number)

@@ -227,7 +227,7 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
         checkpoints=checkpoints,
         officers=Officers(store, entropy),
         window=Window(store=store, vault=keys.vault, entropy=entropy),
-        archives=Archives(store=store, checkpoints=checkpoints, rings=keys.rings, issuer="heyan"),
+        archives=Archives(store=store, checkpoints=checkpoints, tokens=tokens),
         erasures=Erasures(store=store, vault=keys.vault, retention_days=30),
         client=client,
         api_key=api_key,
