@@ -49,7 +49,7 @@ def resigned(
 async def test_a_receipt_says_all_that_receipts_say(office: Office, receipt: SignedReceipt) -> None:
     checked = check_receipt(receipt.receipt, expected_keys=published(office))
     assert (checked.mode, checked.claims.jti, checked.claims.aud) == ("live", receipt.id, office.client.id)
-    assert set(receipt.claims) == {field.name for field in fields(ReceiptClaims)}
+    assert set(receipt.claims) >= {field.name for field in fields(ReceiptClaims)}
 
 
 async def test_a_receipt_is_the_same_text_for_ever_and_verifies_after_rotations(
