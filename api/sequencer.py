@@ -55,7 +55,7 @@ class Sequencer:
             pass
 
     async def _run(self, stopped: asyncio.Event) -> None:
-        """A round that has begun is finished, however it is stopped."""
+        """A round that has begun is finished, however it is stopped; whoever stops lets another have the turn."""
         owner, ledger = secrets.token_hex(8), self.checkpoints.store.ledger
         while not stopped.is_set():
             try:
@@ -68,3 +68,5 @@ class Sequencer:
                 self.log.exception("round_failed")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), self.every)
+        with suppress(Unavailable):
+            await ledger.leave_turn(owner)

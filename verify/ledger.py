@@ -77,6 +77,13 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 'done'
 """)
 
+LEAVE = Script.of("""
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+    redis.call('DEL', KEYS[1])
+end
+return 'done'
+""")
+
 PAGE = 1000
 
 
@@ -166,6 +173,10 @@ class Ledger:
         """Whether it is this owner's turn, now and for so long unless it is renewed."""
         arguments = [owner, max(1, int(seconds * 1000))]
         return await self.connection.run(LEASE, [self._key("lease")], arguments, durable=False) == "done"
+
+    async def leave_turn(self, owner: str) -> None:
+        """Let another have the turn at once, if it is this owner's."""
+        await self.connection.run(LEAVE, [self._key("lease")], [owner], durable=False)
 
     async def state(self) -> LogState:
         """The log at one moment, or at two between which it grew: then `append` refuses."""

@@ -19,7 +19,9 @@ async def at_home(embedded_api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 async def own_filing(at_home: RunningApi, portraits: dict[str, bytes]) -> Filing:
-    return await at_home.desk.open(registrant(portraits["person_a_1"]), registrant(portraits["person_b_1"]))
+    return await at_home.desk.open(
+        registrant(portraits["person_a_1"]), registrant(portraits["person_b_1"], role="director")
+    )
 
 
 async def run(*arguments: str) -> Result:
