@@ -12,7 +12,9 @@ from api.problems import MEDIA_TYPE, install_problem_handlers
 from api.request_headers import RequestHeaders
 from api.routes import (
     actions,
+    archive,
     cases,
+    checkpoints,
     compare,
     deputies,
     events,
@@ -25,6 +27,7 @@ from api.routes import (
     stream,
     tokens,
     webhooks,
+    window,
 )
 from api.schemas.problem import ProblemBody
 
@@ -43,6 +46,9 @@ ROUTERS = (
     stream,
     tokens,
     receipts,
+    window,
+    archive,
+    checkpoints,
     webhooks,
     simulation,
     compare,

@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from api.commands import compare, doctor, jwks, keys, models, serve, webhooks
+from api.commands import (
+    archive,
+    audit,
+    compare,
+    doctor,
+    jwks,
+    keys,
+    models,
+    officers,
+    receipts,
+    serve,
+    store,
+    subjects,
+    webhooks,
+)
 
 app = typer.Typer(
     name="heyan",
@@ -21,6 +35,12 @@ app.command()(jwks.jwks)
 app.add_typer(models.commands, name="models")
 app.add_typer(keys.commands, name="keys")
 app.add_typer(webhooks.commands, name="webhooks")
+app.add_typer(receipts.commands, name="receipts")
+app.add_typer(archive.commands, name="archive")
+app.add_typer(audit.commands, name="audit")
+app.add_typer(officers.commands, name="officers")
+app.add_typer(subjects.commands, name="subjects")
+app.add_typer(store.commands, name="store")
 
 
 def _show_version(wanted: bool) -> None:

@@ -15,19 +15,24 @@ from api.live_sessions import LiveSessions, Timing
 from api.metrics import Metrics
 from api.outbound import Outbound
 from api.rate_limit import RateLimit
+from api.sequencer import Sequencer
 from api.settings import Settings
 from api.watching import Places, Watching
 from models.embedding import Embedding
 from models.engine import Engine
 from models.image import decode_image
 from verify.amendments import Amendments
+from verify.archive import Archives
 from verify.cases import Cases
+from verify.checkpoints import Checkpoints
 from verify.clients import Clients
 from verify.deliveries import Deliveries
+from verify.erasure import Erasures
 from verify.idempotency import Answers
 from verify.invites import Invites
 from verify.listing import CaseList
 from verify.minimum_rules import MinimumRules, load_minimum_rules
+from verify.officers import Officers, Window
 from verify.outbox import Outbox
 from verify.policy import Policy, load_policy, require_contract
 from verify.redemption import Redemptions
@@ -50,6 +55,8 @@ class Services:
     policy: Policy
     store: Store
     clients: Clients
+    officers: Officers
+    window: Window
     cases: Cases
     amendments: Amendments
     case_list: CaseList
@@ -58,6 +65,10 @@ class Services:
     simulations: Simulations
     tokens: Tokens
     redemptions: Redemptions
+    checkpoints: Checkpoints
+    archives: Archives
+    erasures: Erasures
+    sequencer: Sequencer
     answers: Answers
     webhooks: Webhooks
     deliveries: Deliveries
@@ -96,10 +107,11 @@ async def open_services(
             )
             if settings.store_url is None:
                 await ensure_first_client(services.clients, settings.first_key_file)
-            try:
-                yield services
-            finally:
-                await services.live.close()
+            async with services.sequencer.running():
+                try:
+                    yield services
+                finally:
+                    await services.live.close()
 
 
 @asynccontextmanager
@@ -134,7 +146,7 @@ def _services(
     store: Store,
 ) -> Services:
     entropy = secrets.token_bytes
-    keys = load_keys(settings.data_dir, entropy=entropy)
+    keys = load_keys(settings.data_dir, entropy=entropy, auditor_key=settings.auditor_key)
     metrics, log = Metrics(), get_logger("heyan")
     clients = Clients(store, entropy)
     cases = Cases(
@@ -154,13 +166,24 @@ def _services(
         timing=Timing(resume_seconds=settings.resume_seconds),
     )
     outbound = Outbound(allow_private=settings.webhook_private_addresses)
-    tokens = Tokens(store=store, keys=keys.signing, issuer=settings.issuer, entropy=entropy)
+    checkpoints = Checkpoints(
+        store=store, ring=keys.rings["checkpoint"], issuer=settings.issuer, algorithm=settings.receipt_algorithm
+    )
+    erasures = Erasures(store=store, vault=keys.vault, retention_days=settings.retention_days)
+    tokens = Tokens(store=store, rings=keys.rings, issuer=settings.issuer, entropy=entropy)
 
     async def embed_reference(photo: bytes) -> Embedding:
         return await pool.run(lambda: engine.reference(decode_image(photo)))
 
     invites = Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference)
-    sessions = Sessions(store=store, vault=keys.vault, entropy=entropy, rng=SystemRandom(), policy=policy)
+    sessions = Sessions(
+        store=store,
+        vault=keys.vault,
+        entropy=entropy,
+        rng=SystemRandom(),
+        policy=policy,
+        auditor=keys.auditor,
+    )
     return Services(
         settings=settings,
         public_url=public_url,
@@ -169,13 +192,32 @@ def _services(
         store=store,
         clients=clients,
         cases=cases,
+        officers=Officers(store, entropy),
+        window=Window(store=store, vault=keys.vault, entropy=entropy),
         amendments=Amendments(cases),
         case_list=CaseList(cases),
         invites=invites,
         sessions=sessions,
         simulations=Simulations(store=store, vault=keys.vault, invites=invites, sessions=sessions),
         tokens=tokens,
-        redemptions=Redemptions(store=store, tokens=tokens, keys=keys.signing, entropy=entropy),
+        redemptions=Redemptions(
+            store=store,
+            tokens=tokens,
+            rings=keys.rings,
+            checkpoints=checkpoints,
+            entropy=entropy,
+            algorithm=settings.receipt_algorithm,
+        ),
+        checkpoints=checkpoints,
+        archives=Archives(store=store, checkpoints=checkpoints, tokens=tokens),
+        erasures=erasures,
+        sequencer=Sequencer(
+            checkpoints=checkpoints,
+            erasures=erasures,
+            metrics=metrics,
+            log=log,
+            every=settings.checkpoint_seconds,
+        ),
         answers=Answers(store, entropy),
         webhooks=webhooks,
         deliveries=deliveries,

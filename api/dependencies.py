@@ -9,8 +9,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.composition import Services
 from api.errors import CredentialMissingError, ForbiddenError, UnauthorizedError
 from verify.clients import Client
+from verify.officers import Officer
 
 api_key = HTTPBearer(auto_error=False, scheme_name="API key", description="`hk_live_…` or `hk_test_…`")
+officer_key = HTTPBearer(auto_error=False, scheme_name="Officer key", description="`hk_officer_…`, by the operator")
 capture_grant = HTTPBearer(auto_error=False, scheme_name="Capture grant", description="from `/v1/invites/exchange`")
 session_secret = HTTPBearer(auto_error=False, scheme_name="Session secret", description="from `POST /v1/sessions`")
 
@@ -34,6 +36,16 @@ async def calling_client(services: ServicesNow, bearer: Annotated[Bearer, Securi
 
 
 CallingClient = Annotated[Client, Depends(calling_client)]
+
+
+async def calling_officer(services: ServicesNow, bearer: Annotated[Bearer, Security(officer_key)]) -> Officer:
+    """The officer whose key came with the request. A client's key is none."""
+    if bearer is None:
+        raise CredentialMissingError("officer key")
+    return await services.officers.authenticate(bearer.credentials)
+
+
+CallingOfficer = Annotated[Officer, Depends(calling_officer)]
 
 
 def client_with(scope: str) -> Callable[[Client], Awaitable[Client]]:

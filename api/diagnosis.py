@@ -10,6 +10,7 @@ from api.settings import Settings
 from models.engine import Engine
 from models.prepare import verify_files
 from models.session import choose_provider
+from verify.erasure import faces_advice
 from verify.minimum_rules import load_minimum_rules
 from verify.policy import load_policy
 
@@ -41,12 +42,16 @@ async def check_store(settings: Settings) -> tuple[Finding, ...]:
     try:
         async with open_store_of(settings) as store:
             fault = await store.check(service_now=time())
+            faces = await store.ledger.stored_faces() if fault is None else 0
     except Exception as error:
         code = str(getattr(error, "code", type(error).__name__))
         return (Finding(check="store", ok=False, found=code, advice=str(error)),)
     kind = "embedded Valkey" if settings.store_url is None else "HEYAN_STORE_URL"
     found = "not to be relied on" if fault else f"{kind} answers, is durable, and its clock agrees"
-    return (Finding(check="store, clock", ok=fault is None, found=found, advice=fault or ""),)
+    return (
+        Finding(check="store, clock", ok=fault is None, found=found, advice=fault or ""),
+        Finding(check="faces", ok=True, found=faces_advice(faces)),
+    )
 
 
 def _models(settings: Settings) -> str:

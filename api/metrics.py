@@ -50,6 +50,11 @@ class Metrics:
             ["state"],
             registry=self.registry,
         )
+        self.stored_faces = Gauge(
+            "heyan_stored_faces",
+            "Portraits and templates that all cases store, as of the last round",
+            registry=self.registry,
+        )
         self.problems = Counter("heyan_problems", "Refused requests by code", ["code"], registry=self.registry)
 
     @contextmanager

@@ -4,6 +4,8 @@ from time import time
 
 from api.composition import Services
 from api.schemas.health import Check
+from verify.erasure import faces_advice
+from verify.errors import StoreUnavailable
 
 
 async def readiness(services: Services) -> tuple[Check, ...]:
@@ -11,8 +13,19 @@ async def readiness(services: Services) -> tuple[Check, ...]:
     stored = await services.store.checks(service_now=time())
     described = ", ".join(f"{name} {value}" for name, value in services.engine.describe().items())
     draining = services.live.draining
+    faces = await _stored_faces(services)
     return (
         *(Check(name=check.name, ok=check.ok, detail=check.detail) for check in stored),
+        *faces,
         Check(name="models", ok=True, detail=described),
         Check(name="accepting", ok=not draining, detail="being stopped" if draining else "takes new sessions"),
     )
+
+
+async def _stored_faces(services: Services) -> tuple[Check, ...]:
+    """A number to know, never a reason not to serve. Left out if the store does not answer: another check says so."""
+    try:
+        count = await services.store.ledger.stored_faces()
+    except StoreUnavailable:
+        return ()
+    return (Check(name="faces", ok=True, detail=faces_advice(count)),)

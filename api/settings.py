@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     store_url: str | None = None
     durable_replicas: Annotated[int, Field(ge=0, le=16)] = 0
     issuer: str = "heyan"
+    receipt_algorithm: Literal["Ed25519", "EdDSA"] = "Ed25519"
+    auditor_key: Path | None = None
+    retention_days: Annotated[float, Field(ge=0, le=3650)] = 30.0
+    checkpoint_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
     pack: str = "open"
     provider: Literal["auto", "cuda", "tensorrt", "openvino", "cpu"] = "auto"
     threads: Annotated[int, Field(ge=1, le=64)] = 1
@@ -72,6 +76,11 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         """A relative directory is meant from where the service was started, also after a change of directory."""
         return value.expanduser().absolute()
+
+    @field_validator("auditor_key")
+    @classmethod
+    def _absolute_file(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
 
     @field_validator("public_url")
     @classmethod

@@ -30,7 +30,8 @@ from verify.cases import (
 )
 from verify.clients import Client
 from verify.details import check_details
-from verify.enrolment import Enrolment, NewOrganisation, NewSubject, erased, on_behalf_of
+from verify.enrolment import Enrolment, NewOrganisation, NewSubject, on_behalf_of, tombstone
+from verify.erasure import blobs_of
 from verify.errors import Conflict, NotFound
 from verify.references import blob_name
 from verify.roster import check_roster
@@ -118,10 +119,10 @@ class Amendments:
         return await self._amend(client, case_id, amendment)
 
     async def remove(self, client: Client, case_id: str, entry_id: str) -> CaseView:
-        """Take a person off the roster, or an organisation with those who sign for it; their data are erased.
+        """Take a person off the roster, or an organisation with those who sign for it; their data are erased for good.
 
         Raises:
-            NotFound: `subject_unknown`.
+            NotFound: `subject_unknown`. Unavailable: `key_damaged` if they have gone, and only backups still hold them.
         """
 
         def amendment(file: CaseFile, _: Action, __: float) -> Amended:
@@ -133,7 +134,16 @@ class Amendments:
                 raise _entry_unknown()
             return _without(file, (file.roster[entry_id],), "subject.removed", {"subject": entry_id})
 
-        return await self._amend(client, case_id, amendment)
+        view = await self._amend(client, case_id, amendment)
+        await asyncio.to_thread(self._erase_removed, view.file)
+        return view
+
+    def _erase_removed(self, file: CaseFile) -> None:
+        """After the commit: who is still on the roster must not lose anything."""
+        vault, case_id = self.cases.vault, file.case.id
+        for subject in file.subjects.values():
+            if subject.removed and not vault.is_erased(case_id, subject.id):
+                vault.erase(case_id, subject.id)
 
     async def change(self, client: Client, case_id: str, changes: CaseChanges) -> CaseView:
         """Change fields of the case itself.
@@ -213,13 +223,12 @@ def _with_organisation(file: CaseFile, entry_id: str, organisation: Organisation
 
 
 def _without(file: CaseFile, people: tuple[Subject, ...], event: str, details: Mapping[str, Detail]) -> Amended:
-    gone = [erased(subject) for subject in people]
     return Amended(
-        file=file.with_(*(tombstone for tombstone, _ in gone)),
+        file=file.with_(*(tombstone(subject) for subject in people)),
         event=event,
         details=details,
         touched=frozenset(subject.id for subject in people),
-        blobs={name: content for _, blobs in gone for name, content in blobs.items()},
+        blobs=blobs_of(file, people),
     )
 
 

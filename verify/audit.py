@@ -1,10 +1,12 @@
 """The audit chain of a case: each entry's hash covers the hash before it. No personal data, no scores.
 
+Each entry also names by hash what its change wrote, so that nobody can change a record without a trace.
+
 The head is computed here and not in the store, whose scripts have no SHA-256; the store appends an entry only if the
 head is still the one that it was computed from.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -14,6 +16,8 @@ GENESIS = ""
 """The head before the first entry."""
 
 Detail = str | tuple[str, ...]
+
+NOTHING: Mapping[str, bytes | None] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,8 @@ class AuditEntry:
     event: str
     details: dict[str, Detail]
     nonce: str
+    written: dict[str, str] = field(default_factory=dict)
+    """What the change wrote: SHA-256 (hexadecimal) by the field of the record or the blob; "" for what it erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +60,29 @@ class AuditChainBrokenError(ValueError):
         self.seq = seq
 
 
-def link(event: Event, *, seq: int, at: float, head: str, nonce: str) -> Link:
-    """The entry that appends an event to the chain with this head.
+def link(
+    event: Event, *, seq: int, at: float, head: str, nonce: str, written: Mapping[str, bytes | None] = NOTHING
+) -> Link:
+    """The entry that appends an event, and what its change writes (None: erases), to the chain with this head.
 
     Its JSON is canonical: sorted keys, no white space, UTF-8.
     """
-    entry = AuditEntry(seq=seq, at=at, actor=event.actor, event=event.name, details=dict(event.details), nonce=nonce)
+    entry = AuditEntry(
+        seq=seq,
+        at=at,
+        actor=event.actor,
+        event=event.name,
+        details=dict(event.details),
+        nonce=nonce,
+        written={name: written_hash(content) for name, content in written.items()},
+    )
     content = msgspec.json.encode(entry, order="sorted")
     return Link(content, _next_head(head, content))
+
+
+def written_hash(content: bytes | None) -> str:
+    """How an entry names what was written; "" for nothing."""
+    return "" if content is None else sha256(content).hexdigest()
 
 
 def verify_chain(contents: Iterable[bytes], *, expected_head: str) -> tuple[AuditEntry, ...]:
@@ -77,6 +98,15 @@ def verify_chain(contents: Iterable[bytes], *, expected_head: str) -> tuple[Audi
     if head != expected_head:
         raise AuditChainBrokenError(len(entries))
     return tuple(entries)
+
+
+def heads(contents: Iterable[bytes]) -> Iterator[str]:
+    """The head after no entry, after one, after two, …"""
+    head = GENESIS
+    yield head
+    for content in contents:
+        head = _next_head(head, content)
+        yield head
 
 
 def _next_head(head: str, content: bytes) -> str:

@@ -156,6 +156,11 @@ class Subject:
     on_behalf_of: OnBehalfOf | None = None
     removed: bool = False
 
+    @property
+    def person(self) -> str:
+        """The same for all subjects who are one natural person; who was erased is nobody else."""
+        return self.id_hash or self.id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organisation:
@@ -241,7 +246,7 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What a redemption leaves: the claims that are signed, and who redeemed."""
+    """What a redemption leaves: the claims, their signed text, and who redeemed."""
 
     id: str
     verification_id: str
@@ -249,6 +254,8 @@ class Receipt:
     client: str
     redeemed_at: float
     claims: Mapping[str, str | int]
+    text: str
+    """Signed when it was redeemed: the same text for ever, whichever key signs today."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,16 +64,26 @@ class Connection:
             raise StoreUnavailable(type(error).__name__) from error
         return answers
 
-    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any], *, durable: bool) -> str:
+    async def run(
+        self,
+        script: Script,
+        keys: Sequence[str],
+        arguments: Sequence[Any],
+        *,
+        durable: bool,
+        first: Sequence[str | bytes | int] = (),
+    ) -> str:
         """Run a script and, if it must be durable, wait until disks and replicas confirm what it wrote.
+
+        `first`: a command that goes before it over the same connection, and whose answer does not matter.
 
         Raises:
             StoreUnavailable: no answer or no confirmation. The script may have run.
         """
         wait = durable and await self.has_waitaof()
-        answers = await self._send(("EVALSHA", script.sha), keys, arguments, wait=wait)
+        answers = await self._send(("EVALSHA", script.sha), keys, arguments, wait=wait, first=first)
         if isinstance(answers[0], NoScriptError):
-            answers = await self._send(("EVAL", script.text), keys, arguments, wait=wait)
+            answers = await self._send(("EVAL", script.text), keys, arguments, wait=wait, first=first)
         if isinstance(answers[0], Exception):
             raise StoreUnavailable(type(answers[0]).__name__) from answers[0]
         if wait:
@@ -91,10 +101,18 @@ class Connection:
         return self._has_waitaof
 
     async def _send(
-        self, how: tuple[str, str], keys: Sequence[str], arguments: Sequence[Any], *, wait: bool
+        self,
+        how: tuple[str, str],
+        keys: Sequence[str],
+        arguments: Sequence[Any],
+        *,
+        wait: bool,
+        first: Sequence[str | bytes | int],
     ) -> list[Any]:
         """Script and WAITAOF over one connection: WAITAOF covers that connection's own writes."""
         pipeline = self._redis.pipeline(transaction=False)
+        if first:
+            pipeline.execute_command(*first)
         pipeline.execute_command(*how, len(keys), *keys, *arguments)
         if wait:
             pipeline.execute_command("WAITAOF", 1, self._replicas, CONFIRM_MS)
@@ -102,7 +120,7 @@ class Connection:
             answers: list[Any] = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError) as error:
             raise StoreUnavailable(type(error).__name__) from error
-        return answers
+        return answers[1:] if first else answers
 
     def _require_confirmed(self, confirmed: Any) -> None:
         if isinstance(confirmed, Exception):

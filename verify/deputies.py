@@ -8,6 +8,7 @@ after the step was asked for: once a revocation is acknowledged, nothing that be
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 
 import msgspec
 
@@ -178,6 +179,12 @@ def check_appointed(subject: Subject, held: frozenset[str], *, now: float) -> No
         return
     if behalf.id not in held or behalf.until is None or now >= behalf.until:
         raise _not_appointed("the appointment is revoked or over")
+
+
+def appointed_until(subject: Subject) -> float:
+    """A deputy's verification does not outlive the appointment. Unix seconds; infinite for anybody else."""
+    until = None if subject.on_behalf_of is None else subject.on_behalf_of.until
+    return inf if until is None else until
 
 
 def _times(new: NewAppointment, now: float) -> tuple[float, float]:

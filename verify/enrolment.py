@@ -15,7 +15,7 @@ from verify.identifiers import Entropy, new_part
 from verify.identity_documents import IdentityDocument, check_document, civil_date
 from verify.masking import mask_id, mask_name
 from verify.organisations import check_credit_code
-from verify.references import blob_name, reference_binding
+from verify.references import reference_binding
 from verify.roster import find_organisation
 from verify.vault import Vault
 from verify.wording import LONGEST_PERSON, check_text
@@ -171,20 +171,26 @@ def on_behalf_of(organisation: Organisation) -> OnBehalfOf:
     )
 
 
-def erased(subject: Subject) -> tuple[Subject, Mapping[str, bytes | None]]:
-    """A subject that leaves the roster, without personal data, and what to erase of it in the store."""
-    tombstone = replace(
+def anonymous(subject: Subject) -> Subject:
+    """A subject without personal data, its own or of whom it stands for."""
+    behalf = subject.on_behalf_of
+    if behalf is not None and behalf.kind == "deputy":
+        behalf = replace(behalf, name="", principal_hash=None)
+    return replace(
         subject,
-        removed=True,
         name_masked="",
         name_sealed=b"",
         id_masked="",
         id_hash="",
-        share_percent=None,
-        on_behalf_of=None,
+        on_behalf_of=behalf,
         reference_state=ReferenceState.ERASED,
+        reference_reason=None,
     )
-    return tombstone, {blob_name(subject): None}
+
+
+def tombstone(subject: Subject) -> Subject:
+    """What stays of a subject that leaves the roster."""
+    return replace(anonymous(subject), removed=True, share_percent=None, on_behalf_of=None)
 
 
 def _blank(subject_id: str) -> Subject:

@@ -25,7 +25,7 @@ class VerifyError(Exception):
 
 class NotFound(VerifyError):
     """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`,
-    `appointment_unknown`, `webhook_unknown`, `notice_unknown`."""
+    `appointment_unknown`, `webhook_unknown`, `notice_unknown`, `officer_unknown`, `checkpoint_unknown`."""
 
 
 class Invalid(VerifyError):
@@ -33,14 +33,15 @@ class Invalid(VerifyError):
     `minimum_rules_invalid`, `deadline_invalid`, `text_invalid`, `amount_invalid`, `share_invalid`,
     `credit_code_invalid`, `appointment_invalid`, `reference_missing`, `reference_provenance_insufficient`,
     `id_document_type_unknown`, `id_document_invalid`, `client_name_invalid`, `scope_unknown`, `consent_mismatch`,
-    `reference_unusable`, `token_invalid`, `idempotency_key_invalid`, `event_unknown`, `cursor_invalid`,
-    `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`, `webhook_url_refused`."""
+    `reference_unusable`, `token_invalid`, `receipt_invalid`, `receipt_incomplete`, `receipt_of_test_mode`,
+    `checkpoint_invalid`, `archive_invalid`, `officer_name_invalid`, `idempotency_key_invalid`, `event_unknown`,
+    `cursor_invalid`, `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`, `webhook_url_refused`."""
 
 
 class Refused(VerifyError):
-    """`api_key_invalid`, `grant_invalid`, `session_secret_invalid`, `consent_required`, `deputy_not_appointed`,
-    `token_wrong_audience`, `rule_not_met`, `test_mode_only`, `restated_field_mismatch` (then `fields` names what did
-    not match)."""
+    """`api_key_invalid`, `identity_mismatch`, `grant_invalid`, `session_secret_invalid`, `consent_required`,
+    `deputy_not_appointed`, `token_wrong_audience`, `rule_not_met`, `test_mode_only`, `restated_field_mismatch` (then
+    `fields` names what did not match)."""
 
     def __init__(self, code: str, message: str, *, fields: tuple[str, ...] = ()) -> None:
         super().__init__(code, message)
@@ -60,7 +61,7 @@ class Conflict(VerifyError):
 
 class Gone(VerifyError):
     """`invite_expired`, `invite_revoked`, `reference_gone`, `attempts_exhausted`, `session_expired`,
-    `verification_expired`, `verification_revoked`, `token_expired`, `token_cancelled`."""
+    `verification_expired`, `verification_revoked`, `token_expired`, `token_cancelled`, `content_erased`."""
 
 
 class Limited(VerifyError):
@@ -72,7 +73,8 @@ class Limited(VerifyError):
 
 
 class Unavailable(VerifyError):
-    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged` needs the operator first."""
+    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged` and
+    `checkpoint_damaged` need the operator first."""
 
     def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
         super().__init__(code, message)

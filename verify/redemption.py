@@ -10,18 +10,19 @@ from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 from verify.audit import Event
-from verify.casefile import CaseFile, CaseState, Mode, Receipt, VerificationState
+from verify.casefile import CaseFile, CaseState, Receipt, VerificationState
 from verify.cases import check_open, completed, known_case, redeemed_subjects, state_at
+from verify.checkpoints import NONE_YET, CheckpointClaims, Checkpoints
 from verify.clients import Client
 from verify.deputies import check_appointed, held_appointments
-from verify.errors import Conflict, Gone, NotFound, Refused
+from verify.errors import Conflict, Gone, NotFound, Refused, Unavailable, VerifyError
 from verify.identifiers import Entropy, new_part, part_of
-from verify.jose import SigningKey, sign
+from verify.jose import ALGORITHM, Algorithm, SigningKey, sign
+from verify.receipts import RECEIPT_KIND
 from verify.rules import unmet
+from verify.signing import Purpose, RingFile
 from verify.store import Change, LateError, Store
 from verify.tokens import TokenClaims, Tokens, check_valid
-
-RECEIPT_KIND = "heyan-receipt+jwt"
 
 T = TypeVar("T")
 
@@ -57,12 +58,14 @@ class Presented:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redemptions:
-    """Redeems tokens and gives receipts out."""
+    """Redeems tokens and gives receipts out. `algorithm`: the name under which receipts are signed."""
 
     store: Store
     tokens: Tokens
-    keys: Mapping[Mode, SigningKey]
+    rings: Mapping[Purpose, RingFile]
+    checkpoints: Checkpoints
     entropy: Entropy
+    algorithm: Algorithm = ALGORITHM
 
     async def redeem(self, client: Client, token: str, restated: Restated) -> SignedReceipt:
         """Redeem one token.
@@ -71,9 +74,10 @@ class Redemptions:
             Invalid: `token_invalid`. Refused: `token_wrong_audience`, `restated_field_mismatch` (burns nothing),
             `deputy_not_appointed`.
             Conflict: `token_already_redeemed`, `case_not_open`. Gone: `token_expired`, `token_cancelled`,
-            `verification_expired`, `verification_revoked`. StoreUnavailable: safe to repeat.
+            `verification_expired`, `verification_revoked`. StoreUnavailable: safe to repeat. Unavailable:
+            `token_not_yet_valid` if the store's clock was set back.
         """
-        presented = Presented(self.tokens.read(token, expected_client=client), restated)
+        presented = Presented(self.tokens.read(token, expected_client=client, now=await self.store.now()), restated)
         return (await self._redeem_all(client, presented.claims.case, (presented,), whole_case=False))[0]
 
     async def redeem_case(
@@ -84,10 +88,31 @@ class Redemptions:
         Raises:
             As `redeem`; Refused: `rule_not_met`.
         """
+        now = await self.store.now()
         presented = tuple(
-            Presented(self.tokens.read(text, expected_client=client), restated) for text, restated in tokens
+            Presented(self.tokens.read(text, expected_client=client, now=now), restated) for text, restated in tokens
         )
         return await self._redeem_all(client, known_case(case_id), presented, whole_case=True)
+
+    async def introspect(self, client: Client, token: str) -> TokenClaims | None:
+        """What a token says if this client could redeem it now, else None (RFC 7662). Consumes nothing.
+
+        Raises:
+            StoreUnavailable: nobody can tell now.
+        """
+        try:
+            claims = self.tokens.read(token, expected_client=client, now=await self.store.now())
+            epoch = await self.store.epoch()
+            held = await held_appointments(self.store, known_case(claims.case))
+            file, now = await self.store.load(known_case(claims.case))
+            _check_redeemable(file, client, claims, now=now, epoch=epoch)
+            check_appointed(file.subjects[claims.subject], held, now=now)
+            check_open(file.case, now)
+        except VerifyError as error:
+            if isinstance(error, Unavailable) and error.code != "token_not_yet_valid":
+                raise
+            return None
+        return claims
 
     async def receipt(self, client: Client, receipt_id: str) -> SignedReceipt:
         """A receipt of this client. Raises NotFound `receipt_unknown`."""
@@ -99,12 +124,13 @@ class Redemptions:
         if found is None or found.client != client.id or file.case.mode != client.mode:
             raise _receipt_unknown()
         await self.store.confirm_durable()
-        return self._signed(found, file.case.mode)
+        return _signed(found)
 
     async def _redeem_all(
         self, client: Client, case_id: str, presented: tuple[Presented, ...], *, whole_case: bool
     ) -> tuple[SignedReceipt, ...]:
-        epoch = await self.store.epoch()
+        epoch, newest = await self.store.epoch(), await self.checkpoints.newest()
+        covered = newest.claims if newest is not None else NONE_YET
         held = await held_appointments(self.store, case_id)
         ids = tuple(f"rcp_{part_of(case_id)}_{new_part(self.entropy)}" for _ in presented)
 
@@ -113,14 +139,16 @@ class Redemptions:
             if mismatched:
                 return _refused(file, client, mismatched)
             for each in presented:
-                _check_redeemable(file, client, each, now=now, epoch=epoch)
+                _check_redeemable(file, client, each.claims, now=now, epoch=epoch)
                 check_appointed(file.subjects[each.claims.subject], held, now=now)
             check_open(file.case, now)
             if whole_case:
                 _check_roster_version(file, presented)
                 _check_rule(file, presented)
+            key = self.rings[client.mode].ring.signer(now=now)
             receipts = tuple(
-                _receipt(receipt_id, each.claims, client, now) for receipt_id, each in zip(ids, presented, strict=True)
+                self._receipt(receipt_id, each.claims, file, now=now, key=key, covered=covered)
+                for receipt_id, each in zip(ids, presented, strict=True)
             )
             after = _redeemed(file, receipts)
             event = Event(
@@ -131,8 +159,7 @@ class Redemptions:
             limit = float(min(each.claims.exp for each in presented))
             return Change(after=after, event=event, value=receipts, not_after=limit)
 
-        receipts = await self._transact(case_id, transition)
-        return tuple(self._signed(receipt, client.mode) for receipt in receipts)
+        return tuple(_signed(receipt) for receipt in await self._transact(case_id, transition))
 
     async def _transact(self, case_id: str, transition: Callable[[CaseFile, float], Change[T]]) -> T:
         try:
@@ -140,9 +167,38 @@ class Redemptions:
         except LateError:
             raise _token_expired() from None
 
-    def _signed(self, receipt: Receipt, mode: Mode) -> SignedReceipt:
-        text = sign(receipt.claims, key=self.keys[mode], kind=RECEIPT_KIND)
-        return SignedReceipt(id=receipt.id, receipt=text, claims=receipt.claims)
+    def _receipt(
+        self,
+        receipt_id: str,
+        token: TokenClaims,
+        file: CaseFile,
+        *,
+        now: float,
+        key: SigningKey,
+        covered: CheckpointClaims,
+    ) -> Receipt:
+        """What the archive keeps: the token without its times, when it was redeemed, and after which history."""
+        kept = {field.name: getattr(token, field.name) for field in fields(token) if field.name not in {"iat", "exp"}}
+        claims: dict[str, str | int] = {
+            **kept,
+            "jti": receipt_id,
+            "token": token.jti,
+            "iat": int(now),
+            "audit_entries": file.entries,
+            "audit_head": file.head,
+            "checkpoint": covered.n,
+            "checkpoint_size": covered.size,
+            "checkpoint_root": covered.root,
+        }
+        return Receipt(
+            id=receipt_id,
+            verification_id=token.verification,
+            token_id=token.jti,
+            client=token.aud,
+            redeemed_at=now,
+            claims=claims,
+            text=sign(claims, key=key, kind=RECEIPT_KIND, algorithm=self.algorithm),
+        )
 
 
 def _mismatched(case_id: str, presented: tuple[Presented, ...]) -> tuple[str, ...]:
@@ -164,9 +220,12 @@ def _refused(file: CaseFile, client: Client, mismatched: tuple[str, ...]) -> Cha
     return Change(after=file, event=event, value=(), refusal=refusal)
 
 
-def _check_redeemable(file: CaseFile, client: Client, presented: Presented, *, now: float, epoch: int) -> None:
+def _signed(receipt: Receipt) -> SignedReceipt:
+    return SignedReceipt(id=receipt.id, receipt=receipt.text, claims=receipt.claims)
+
+
+def _check_redeemable(file: CaseFile, client: Client, claims: TokenClaims, *, now: float, epoch: int) -> None:
     """Raises what stands against redeeming one token; an earlier redemption is looked at before everything else."""
-    claims = presented.claims
     verification = file.verifications.get(claims.verification)
     if verification is None:
         raise Gone("token_cancelled", "the verification behind this token does not exist any more")
@@ -176,6 +235,9 @@ def _check_redeemable(file: CaseFile, client: Client, presented: Presented, *, n
         check_open(file.case, now)  # before the token's own time: the deadline is what the client must hear of
     if now >= claims.exp:
         raise _token_expired()
+    if now < claims.iat:
+        message = "by the store's clock this token is from the future: the clock was set back; repeat the request"
+        raise Unavailable("token_not_yet_valid", message, retry_after=max(1.0, claims.iat - now))
     check_valid(verification, now=now, epoch=epoch)
     if claims.epoch != epoch or verification.token_id != claims.jti:
         raise Gone("token_cancelled", "a newer token was minted for this verification: use that one")
@@ -214,20 +276,6 @@ def _redeemed(file: CaseFile, receipts: tuple[Receipt, ...]) -> CaseFile:
         replace(file.verifications[receipt.verification_id], state=VerificationState.REDEEMED) for receipt in receipts
     ]
     return completed(file.with_(*used, *receipts))
-
-
-def _receipt(receipt_id: str, claims: TokenClaims, client: Client, now: float) -> Receipt:
-    """What the archive keeps: the token's fields without its times, and when it was redeemed."""
-    kept = {field.name: getattr(claims, field.name) for field in fields(claims) if field.name not in {"iat", "exp"}}
-    content = {**kept, "jti": receipt_id, "token": claims.jti, "iat": int(now)}
-    return Receipt(
-        id=receipt_id,
-        verification_id=claims.verification,
-        token_id=claims.jti,
-        client=client.id,
-        redeemed_at=now,
-        claims=content,
-    )
 
 
 def _token_expired() -> Gone:

@@ -46,10 +46,10 @@ def find_organisation(file: CaseFile, credit_code: str) -> Organisation:
 def _check_nobody_twice(file: CaseFile) -> None:
     """One person may stand in several roles, and for several others; not twice as the same."""
     people = Counter(
-        (each.id_hash, each.role, each.on_behalf_of and each.on_behalf_of.id) for each in file.roster.values()
+        (each.person, each.role, each.on_behalf_of and each.on_behalf_of.id) for each in file.roster.values()
     )
     stood_for = {(each.on_behalf_of.principal_hash, each.role) for each in file.roster.values() if each.on_behalf_of}
-    if any((each.id_hash, each.role) in stood_for for each in file.roster.values() if each.on_behalf_of is None):
+    if any((each.person, each.role) in stood_for for each in file.roster.values() if each.on_behalf_of is None):
         raise Invalid("roster_invalid", "a person is on the roster both in person and by a deputy in one role")
     organisations = Counter(each.credit_code for each in file.legal_persons.values())
     if any(count > 1 for count in (*people.values(), *organisations.values())):

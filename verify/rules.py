@@ -93,7 +93,7 @@ def _in_role(subjects: Iterable[Subject], role: str) -> list[Subject]:
 
 
 def _persons(subjects: Iterable[Subject]) -> int:
-    return len({subject.id_hash for subject in subjects})
+    return len({subject.person for subject in subjects})
 
 
 def _holder(subject: Subject) -> str:

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from math import inf
 from random import Random
 from typing import TypeVar
 
-import msgspec
-
 from liveness.challenge import Challenge, draw_challenge
 from models.embedding import Embedding
+from verify import scores
 from verify.audit import Event
 from verify.casefile import (
     CaseFile,
@@ -24,11 +22,12 @@ from verify.casefile import (
     VerificationState,
 )
 from verify.cases import check_open, known_case
-from verify.decision import Accepted, decide, public_outcome
-from verify.deputies import check_appointed, held_appointments
+from verify.decision import Accepted, Decision, decide, public_outcome
+from verify.deputies import appointed_until, check_appointed, held_appointments
 from verify.errors import Conflict, Gone, NotFound, Refused
 from verify.evidence import Evidence
 from verify.identifiers import Entropy, hash_secret, new_part, new_secret, parse_code, part_of, secret_matches
+from verify.jose import SealingKey
 from verify.policy import Policy
 from verify.references import blob_name, reference_binding
 from verify.standing import is_verified
@@ -95,6 +94,8 @@ class Sessions:
     entropy: Entropy
     rng: Random
     policy: Policy
+    auditor: SealingKey
+    """For whose eyes alone the scores are."""
 
     async def open(self, grant: str) -> OpenedSession:
         """Open a session; this takes one of the link's attempts.
@@ -183,6 +184,7 @@ class Sessions:
         decision = decide(evidence, self.policy)
         outcome, reason = public_outcome(decision)
         verification_id = f"ver_{new_part(self.entropy)}"
+        sealed = self._sealed_scores(claim, decision, evidence)
         epoch = await self.store.epoch()
         held = await held_appointments(self.store, claim.case_id)
 
@@ -191,6 +193,7 @@ class Sessions:
             check_open(file.case, now)
             _check_finishable(session, claim, now)
             _check_link(file, session)
+            _check_reference(file.subjects[session.subject_id])
             check_appointed(file.subjects[session.subject_id], held, now=now)
             _check_capture(file, evidence)
             if is_verified(file, session.subject_id, now=now, epoch=epoch):
@@ -205,6 +208,7 @@ class Sessions:
                 "outcome": outcome,
                 "policy": self.policy.version,
                 "capture": evidence.liveness.capture,
+                scores.DETAIL: scores.text_hash(sealed),
             }
             return Change(
                 after=after,
@@ -212,7 +216,7 @@ class Sessions:
                 value=FinishedSession(
                     outcome=outcome, reason=reason, attempts_left=after.invites[session.invite_id].attempts_left
                 ),
-                blobs={f"evidence:{session.id}": self._sealed_evidence(file, session, evidence)},
+                blobs={scores.blob_name(session.id): self._kept_scores(file, session, sealed)},
                 not_after=session.expires_at,
             )
 
@@ -243,8 +247,9 @@ class Sessions:
         """The subject's template, decrypted."""
         contract = subject.reference_contract
         sealed = await self.store.blob(file.case.id, blob_name(subject))
-        if subject.reference_state is not ReferenceState.TEMPLATE or contract is None or sealed is None:
-            raise Gone("reference_gone", "there is no template to compare with: the client must send another ID photo")
+        _check_reference(subject)
+        if contract is None or sealed is None:
+            raise _reference_gone()
         content = self.vault.open(
             sealed,
             case_id=file.case.id,
@@ -274,18 +279,30 @@ class Sessions:
             policy=self.policy.version,
             session_id=session.id,
             verified_at=now,
-            valid_until=min(now + VERIFICATION_SECONDS, _appointed_until(subject)),
+            valid_until=min(now + VERIFICATION_SECONDS, appointed_until(subject)),
             epoch=epoch,
             state=VerificationState.ACTIVE,
         )
 
-    def _sealed_evidence(self, file: CaseFile, session: Session, evidence: Evidence) -> bytes:
-        """Scores never leave but sealed."""
+    def _sealed_scores(self, claim: Claim, decision: Decision, evidence: Evidence) -> str:
+        """Scores never leave but sealed, for the auditor."""
+        return scores.seal_scores(
+            decision,
+            evidence,
+            case_id=claim.case_id,
+            session_id=claim.session_id,
+            subject_id=claim.subject_id,
+            policy=self.policy.version,
+            key=self.auditor,
+        )
+
+    def _kept_scores(self, file: CaseFile, session: Session, sealed: str) -> bytes:
+        """Under the case's key as well, so that they can be erased with the person."""
         return self.vault.seal(
-            msgspec.json.encode(evidence),
+            sealed.encode(),
             case_id=file.case.id,
             wrapped_key=file.case.wrapped_key,
-            bound_to=(session.subject_id, "evidence", session.id),
+            bound_to=scores.binding(session.subject_id, session.id),
         )
 
 
@@ -332,15 +349,19 @@ def _check_link(file: CaseFile, session: Session) -> None:
         raise Gone("invite_revoked", "the link of this session was revoked: ask for a new one")
 
 
-def _appointed_until(subject: Subject) -> float:
-    """A deputy's verification does not outlive the appointment."""
-    until = None if subject.on_behalf_of is None else subject.on_behalf_of.until
-    return inf if until is None else until
-
-
 def _check_capture(file: CaseFile, evidence: Evidence) -> None:
     if evidence.liveness.capture == SIMULATED and file.case.mode != "test":
         raise Refused("test_mode_only", "a simulated attempt counts in test mode only")
+
+
+def _check_reference(subject: Subject) -> None:
+    """Whoever was erased while a session ran is verified no more. Raises Gone `reference_gone`."""
+    if subject.reference_state is not ReferenceState.TEMPLATE:
+        raise _reference_gone()
+
+
+def _reference_gone() -> Gone:
+    return Gone("reference_gone", "there is no template to compare with: the client must send another ID photo")
 
 
 def _is_over(session: Session, now: float) -> bool:

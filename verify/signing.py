@@ -1,69 +1,255 @@
 """Key files: made on the first run, readable by their owner alone, outside of the store.
 
-<data>/keys/signing-live.jwk, signing-test.jwk   Ed25519 pairs; test mode shares nothing with live
-<data>/keys/wrapping.key, person.key             32 random bytes each
+<data>/keys/live.ring, test.ring, checkpoint.ring   Ed25519 keys: one signs, older ones verify; see `Ring`
+<data>/keys/wrapping.key, person.key                32 random bytes each
+<data>/keys/shelf.db                                a secret for each case: see `verify.shelf`
+<data>/keys/auditor.jwk                             X25519 pair for scores, if no auditor has given a key
+
+Test mode shares nothing with live, and the key of checkpoints signs nothing else.
 """
 
+import fcntl
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any, Literal, get_args
 
-from verify.casefile import Mode
+import msgspec
+
 from verify.errors import Unavailable
 from verify.identifiers import Entropy
-from verify.jose import SigningKey, new_signing_key, read_signing_key
+from verify.jose import (
+    SealingKey,
+    SigningKey,
+    VerifyingKey,
+    new_sealing_key,
+    new_signing_key,
+    read_sealing_key,
+    read_signing_key,
+    read_verifying_key,
+)
+from verify.shelf import ShelfFile
 from verify.vault import KEY_BYTES, Vault
+
+Purpose = Literal["live", "test", "checkpoint"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+
+OWN_AUDITOR = "auditor.jwk"
+
+PUBLISH_SECONDS = 600.0
+"""A new key is published for this long before it signs: every replica and every cache of the JWKS knows it by then."""
+
+OVERLAP_SECONDS = 900.0
+"""A key verifies tokens for this long after it has signed its last: their longest life (600 s), and the clocks' spread.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingKey:
+    """One key of a ring. `signs_from`: Unix seconds. `signing` is None once the private half was thrown away."""
+
+    public: VerifyingKey
+    signing: SigningKey | None
+    signs_from: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Keys of one purpose, oldest first. At any time the newest whose time has come signs."""
+
+    keys: tuple[RingKey, ...]
+
+    def signer(self, *, now: float) -> SigningKey:
+        """The key that signs at a time (Unix seconds). The first key of a ring signs from the beginning."""
+        key = self.keys[self._place(now)].signing
+        if key is None:
+            raise Unavailable("key_damaged", "the key that should sign has no private half: restore the ring of keys")
+        return key
+
+    def verifiers(self, *, now: float) -> tuple[VerifyingKey, ...]:
+        """The keys of signatures that are made now, were made lately, or may come from a replica ahead of this one."""
+        return tuple(key.public for key in self.keys[self._place(now - OVERLAP_SECONDS) :])
+
+    def published(self) -> tuple[VerifyingKey, ...]:
+        """All public keys, also retired ones: what they have signed for archives is good for years."""
+        return tuple(key.public for key in self.keys)
+
+    def rotated(self, new: SigningKey, *, now: float, signs_from: float, purpose: Purpose) -> "Ring":
+        """With a new key, and without the private halves that are of no use any more.
+
+        A key that was to sign from a later time, and has not begun to, is given up in favour of the new one.
+        """
+        begun = [key for key in self.keys if key.signs_from <= now]
+        last = begun[-1]
+        spent = [replace(key, signing=None) for key in begun[:-1]]
+        waiting = [replace(key, signing=None) for key in self.keys if key.signs_from > now]
+        kept = [*spent, *(replace(key, signs_from=last.signs_from) for key in waiting), last]
+        return Ring((*kept, RingKey(public=new.verifying(purpose), signing=new, signs_from=signs_from)))
+
+    def _place(self, now: float) -> int:
+        begun = [place for place, key in enumerate(self.keys) if key.signs_from <= now]
+        return begun[-1] if begun else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StoredKey:
+    jwk: dict[str, Any]
+    signs_from: float
+
+
+class RingFile:
+    """A ring on disk. Read anew whenever the file was replaced, so that a running service follows a rotation."""
+
+    def __init__(self, path: Path, purpose: Purpose) -> None:
+        self._path = path
+        self._purpose: Purpose = purpose
+        self._read: tuple[tuple[int, int, int], Ring] | None = None
+
+    @property
+    def ring(self) -> Ring:
+        """The ring as it is on disk now. Raises Unavailable `key_damaged`."""
+        try:
+            state = self._path.stat()
+        except OSError:
+            raise _damaged(self._path) from None
+        version = (state.st_ino, state.st_mtime_ns, state.st_size)
+        if self._read is None or self._read[0] != version:
+            self._read = (version, _decode(self._path, self._purpose))
+        return self._read[1]
+
+    def rotate(self, *, now: float, at_once: bool = False) -> Ring:
+        """Add a fresh key, which signs after `PUBLISH_SECONDS`, or at once if the present one is not to be trusted."""
+        with _locked(self._path.parent):
+            signs_from = now if at_once else now + PUBLISH_SECONDS
+            ring = self.ring.rotated(new_signing_key(), now=now, signs_from=signs_from, purpose=self._purpose)
+            _replace(self._path, _encode(ring))
+        return self.ring
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
     """All keys of one installation."""
 
-    signing: Mapping[Mode, SigningKey]
+    rings: Mapping[Purpose, RingFile]
     vault: Vault
+    auditor: SealingKey
+    """Seals scores; of an auditor's own key this is the public half alone."""
 
 
-def load_keys(data_dir: Path, *, entropy: Entropy) -> Keys:
+def load_keys(data_dir: Path, *, entropy: Entropy, auditor_key: Path | None = None) -> Keys:
     """Read the key files; those that are missing are made.
+
+    `auditor_key`: file with the auditor's public key; without one a pair is made and kept beside the others.
 
     Raises:
         Unavailable: `key_damaged` if a file holds no key.
     """
     folder = data_dir / "keys"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    modes: tuple[Mode, ...] = ("live", "test")
-    signing = {mode: _signing_key(folder / f"signing-{mode}.jwk") for mode in modes}
+    rings = {purpose: _ring_file(folder, purpose) for purpose in PURPOSES}
     wrapping, person = (_random_key(folder / name, entropy) for name in ("wrapping.key", "person.key"))
-    return Keys(signing, Vault(wrapping, person, entropy))
+    own_auditor = folder / OWN_AUDITOR
+    if auditor_key is None:
+        read_or_make(own_auditor, lambda: new_sealing_key().to_json(private=True))
+    vault = Vault(wrapping, person, entropy, ShelfFile(folder / "shelf.db"))
+    return Keys(rings, vault, read_auditor_key(auditor_key or own_auditor, private=False))
 
 
-def _signing_key(path: Path) -> SigningKey:
+def read_auditor_key(path: Path, *, private: bool) -> SealingKey:
+    """The key in a file: to open scores both halves are needed. Raises Unavailable `key_damaged`."""
     try:
-        return read_signing_key(_read_or_make(path, lambda: new_signing_key().to_json()))
-    except ValueError:
+        return read_sealing_key(path.read_bytes(), private=private)
+    except (OSError, ValueError):
         raise _damaged(path) from None
 
 
+def _ring_file(folder: Path, purpose: Purpose) -> RingFile:
+    path = folder / f"{purpose}.ring"
+
+    def first() -> bytes:
+        key = new_signing_key()
+        return _encode(Ring((RingKey(public=key.verifying(purpose), signing=key, signs_from=0.0),)))
+
+    read_or_make(path, first)
+    file = RingFile(path, purpose)
+    _ = file.ring  # a damaged one stops the start
+    return file
+
+
+def _encode(ring: Ring) -> bytes:
+    stored = [
+        _StoredKey(
+            jwk=key.signing.to_jwk() if key.signing is not None else key.public.public_jwk(),
+            signs_from=key.signs_from,
+        )
+        for key in ring.keys
+    ]
+    return msgspec.json.format(msgspec.json.encode(stored), indent=1)
+
+
+def _decode(path: Path, purpose: Purpose) -> Ring:
+    try:
+        stored = msgspec.json.decode(path.read_bytes(), type=tuple[_StoredKey, ...])
+        keys = tuple(_ring_key(each, purpose) for each in stored)
+    except (OSError, ValueError):  # msgspec's errors are ValueErrors
+        raise _damaged(path) from None
+    if not keys or keys[-1].signing is None:
+        raise _damaged(path)
+    return Ring(keys)
+
+
+def _ring_key(stored: _StoredKey, purpose: Purpose) -> RingKey:
+    signing = read_signing_key(stored.jwk) if "d" in stored.jwk else None
+    public = read_verifying_key(stored.jwk, purpose=purpose)
+    return RingKey(public=public, signing=signing, signs_from=stored.signs_from)
+
+
 def _random_key(path: Path, entropy: Entropy) -> bytes:
-    content = _read_or_make(path, lambda: entropy(KEY_BYTES))
+    content = read_or_make(path, lambda: entropy(KEY_BYTES))
     if len(content) != KEY_BYTES:
         raise _damaged(path)
     return content
 
 
-def _read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
+def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
     """Two processes at their first start must end with the same key: whoever links first has made it."""
     if not path.exists():
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as file:  # 0600 from its first byte
-            file.write(make())
-            file.flush()
-            os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(file.name, path)
+        with _written(path, make()) as temporary, suppress(FileExistsError):
+            os.link(temporary, path)
     return path.read_bytes()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The file is the old one or the new one, at every moment."""
+    with _written(path, content) as temporary:
+        linked = path.with_name(f".{path.name}.new")
+        linked.unlink(missing_ok=True)
+        os.link(temporary, linked)
+        linked.replace(path)
+
+
+@contextmanager
+def _written(path: Path, content: bytes) -> Iterator[str]:
+    """A temporary file beside `path` with this content on disk, 0600 from its first byte."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        yield file.name
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One rotation at a time, also of several processes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _damaged(path: Path) -> Unavailable:

@@ -27,6 +27,7 @@ from verify.connection import Connection, Script, connect, text
 from verify.embedded import EmbeddedValkey
 from verify.errors import NotFound, StoreBusy, StoreUnavailable, VerifyError
 from verify.identifiers import Entropy
+from verify.ledger import Ledger
 from verify.notices import Notice, decode_notice, encode_notice, notices_between
 
 T = TypeVar("T")
@@ -42,6 +43,9 @@ REMEMBERED_CASES = 256
 """Decoded case files kept in memory. A head stands for one state, so one that still holds cannot be stale."""
 
 COMMIT = Script.of(files("verify").joinpath("commit.lua").read_text("utf-8"))
+
+BLOB = "blob:"
+"""Before the names of blobs, in keys and in what audit entries say was written."""
 
 TOUCH = Script.of("redis.call('SET', KEYS[1], '1') return 'done'")
 """A write that means nothing: once it is confirmed, so is everything before it."""
@@ -147,6 +151,7 @@ class Store:
         self._embedded = embedded
         self._entropy = entropy
         self._jitter = jitter
+        self.ledger = Ledger(connection, prefix)
         self._remembered: OrderedDict[str, CaseFile] = OrderedDict()
         self._queues: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -332,10 +337,12 @@ class Store:
         a process may die at any point and nothing is missed; a mark without a commit is found to mean nothing.
         """
         head, seq = (before.head, before.entries) if before is not None else ("", 0)
-        entry = link(change.event, seq=seq, at=at, head=head, nonce=self._entropy(12).hex())
+        changed, blobs = changed_fields(before, change.after), change.blobs
+        written = {**changed, **{f"{BLOB}{name}": content for name, content in blobs.items()}}
+        entry = link(change.event, seq=seq, at=at, head=head, nonce=self._entropy(12).hex(), written=written)
         after = replace(change.after, head=entry.head, entries=seq + 1)
-        fields = [part for pair in changed_fields(before, after).items() for part in pair]
-        case_id, blobs = after.case.id, change.blobs
+        fields = [part for pair in changed.items() for part in pair]
+        case_id = after.case.id
         notices = notices_between(before, after, at=at)
         await self._mark(before, after, notices, at=at)
         answer = await self._connection.run(
@@ -354,6 +361,7 @@ class Store:
                 *(content or b"" for content in blobs.values()),
             ],
             durable=durable,
+            first=self.ledger.mark(case_id, at=at),
         )
         done = Committed(answer)
         if notices:
@@ -399,7 +407,7 @@ class Store:
         return f"{self._prefix}:cases:{client_id}:{mode}"
 
     def _blob(self, case_id: str, name: str) -> str:
-        return f"{self._prefix}:{{{case_id}}}:blob:{name}"
+        return f"{self._prefix}:{{{case_id}}}:{BLOB}{name}"
 
 
 async def open_store(

@@ -14,7 +14,8 @@ from verify.clients import Client
 from verify.deputies import check_appointed, held_appointments
 from verify.errors import Conflict, Gone, Invalid, Refused
 from verify.identifiers import Entropy, new_part
-from verify.jose import SignatureInvalidError, SigningKey, key_set, sign, verify
+from verify.jose import SignatureInvalidError, key_set, sign, verify
+from verify.signing import Purpose, RingFile
 from verify.standing import is_valid, verifications_of
 from verify.store import Change, Store
 
@@ -62,7 +63,7 @@ class Tokens:
     """Mints and reads tokens. `issuer` and the keys differ between live and test."""
 
     store: Store
-    keys: Mapping[Mode, SigningKey]
+    rings: Mapping[Purpose, RingFile]
     issuer: str
     entropy: Entropy
 
@@ -77,7 +78,7 @@ class Tokens:
         epoch = await self.store.epoch()
         held = await held_appointments(self.store, known_case(case_id))
 
-        def transition(file: CaseFile, now: float) -> Change[TokenClaims]:
+        def transition(file: CaseFile, now: float) -> Change[MintedToken]:
             check_owner(file, client)
             check_open(file.case, now)
             subject = find_subject(file, subject_id)
@@ -88,22 +89,25 @@ class Tokens:
             details = {"subject": subject_id, "verification": verification.id, "token": token_id}
             event = Event(name="token.minted", actor=f"client:{client.id}", details=details)
             claims = self._claims(file, minted, issued_at=int(now))
-            return Change(after=file.with_(minted), event=event, value=claims)
+            key = self.rings[client.mode].ring.signer(now=now)
+            text = sign(msgspec.to_builtins(claims), key=key, kind=TOKEN_KIND)
+            value = MintedToken(token=text, expires_at=datetime.fromtimestamp(claims.exp, UTC))
+            return Change(after=file.with_(minted), event=event, value=value)
 
-        claims = await self.store.transact(known_case(case_id), transition)
-        text = sign(msgspec.to_builtins(claims), key=self.keys[client.mode], kind=TOKEN_KIND)
-        return MintedToken(token=text, expires_at=datetime.fromtimestamp(claims.exp, UTC))
+        return await self.store.transact(known_case(case_id), transition)
 
-    def read(self, text: str, *, expected_client: Client) -> TokenClaims:
-        """The claims of a token that this service signed for this client; time and state are not looked at.
+    def read(self, text: str, *, expected_client: Client, now: float) -> TokenClaims:
+        """The claims of a token that this service signed for this client; its own times and state are not looked at.
+
+        `now` (Unix seconds by the store's clock) decides which keys count.
 
         Raises:
             Invalid: `token_invalid` for another form, algorithm, key, issuer or a missing claim.
             Refused: `token_wrong_audience`.
         """
-        key = self.keys[expected_client.mode]
+        keys = self.rings[expected_client.mode].ring.verifiers(now=now)
         try:
-            content = verify(text, expected_keys={key.kid: key}, expected_kind=TOKEN_KIND)
+            content, _ = verify(text, expected_keys=keys, expected_kind=TOKEN_KIND)
             claims = msgspec.convert(content, TokenClaims, strict=True)
         except (SignatureInvalidError, msgspec.ValidationError):
             raise _invalid() from None
@@ -114,12 +118,12 @@ class Tokens:
         return claims
 
     def jwks(self) -> dict[str, Any]:
-        """Public keys of live mode (RFC 7517). Test mode's are apart: `test_jwks`."""
-        return key_set({"live": self.keys["live"]})
+        """Public keys of live mode and of checkpoints (RFC 7517). Test mode's are apart: `test_jwks`."""
+        return key_set((*self.rings["live"].ring.published(), *self.rings["checkpoint"].ring.published()))
 
     def test_jwks(self) -> dict[str, Any]:
-        """Public keys of test mode."""
-        return key_set({"test": self.keys["test"]})
+        """Public keys of test mode, and of checkpoints, which cover both modes."""
+        return key_set((*self.rings["test"].ring.published(), *self.rings["checkpoint"].ring.published()))
 
     def issuer_of(self, mode: Mode) -> str:
         """The `iss` of a mode."""

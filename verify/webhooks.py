@@ -4,6 +4,7 @@ A secret (`whsec_…`) is shown once and stored encrypted. After a rotation the 
 day, so that the receiver can change over without losing a notice.
 """
 
+import asyncio
 from base64 import b64encode
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -142,8 +143,9 @@ class Webhooks:
         return endpoint
 
     async def delete(self, client: Client, endpoint_id: str) -> None:
-        """Forget an endpoint; what was not delivered yet is dropped. Raises NotFound `webhook_unknown`."""
+        """Forget an endpoint and its secret; what waits for it is dropped. Raises NotFound `webhook_unknown`."""
         await self._change(await self.get(client, endpoint_id), lambda _: None)
+        await asyncio.to_thread(self.vault.erase, endpoint_id)
 
     async def rotate(self, client: Client, endpoint_id: str) -> tuple[Endpoint, str]:
         """A new secret, shown this once; the present one signs beside it for a day.

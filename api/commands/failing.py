@@ -9,12 +9,13 @@ from rich.console import Console
 from api.errors import ApiError
 from api.settings import SettingsError
 from models.errors import ModelsError
+from verify.audit import AuditChainBrokenError
 from verify.errors import VerifyError
 from verify.policy import PolicyError
 
 BAD_INPUT = 2
 
-KNOWN = (ApiError, ModelsError, PolicyError, SettingsError, VerifyError)
+KNOWN = (ApiError, AuditChainBrokenError, ModelsError, PolicyError, SettingsError, VerifyError)
 """Errors with a stable code and a message for people."""
 
 

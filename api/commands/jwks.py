@@ -8,14 +8,14 @@ import typer
 
 from api.commands.failing import explained
 from api.settings import load_settings
-from verify.casefile import Mode
 from verify.jose import key_set
-from verify.signing import load_keys
+from verify.signing import Purpose, load_keys
 
 
 def jwks(test: Annotated[bool, typer.Option("--test", help="the keys of test mode")] = False) -> None:
-    """Print the public keys of tokens and receipts as a JWKS (RFC 7517)."""
+    """Print the public keys of tokens, receipts and checkpoints as a JWKS (RFC 7517), retired ones too."""
     with explained():
-        keys = load_keys(load_settings().data_dir, entropy=secrets.token_bytes)
-    mode: Mode = "test" if test else "live"
-    typer.echo(json.dumps(key_set({mode: keys.signing[mode]}), indent=2))
+        rings = load_keys(load_settings().data_dir, entropy=secrets.token_bytes).rings
+        purposes: tuple[Purpose, ...] = ("test" if test else "live", "checkpoint")
+        published = [key for purpose in purposes for key in rings[purpose].ring.published()]
+    typer.echo(json.dumps(key_set(published), indent=2))

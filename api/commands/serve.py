@@ -9,6 +9,7 @@ from api.commands.failing import explained
 from api.logs import configure_logs
 from api.serve import Listening, qr_code, run
 from api.settings import Settings, load_settings
+from verify.signing import OWN_AUDITOR
 
 
 def serve(
@@ -31,6 +32,9 @@ def announcement(settings: Settings, where: Listening) -> str:
     lines = [f"heyan listens on {where.url}", f"  reference: {where.url}/docs"]
     if settings.store_url is None:
         lines.append(f"  API key:   {settings.first_key_file} (made on the first start)")
+    if settings.auditor_key is None:
+        own = settings.data_dir / "keys" / OWN_AUDITOR
+        lines.append(f"  scores:    sealed to {own}, a key of this machine; give an auditor's with HEYAN_AUDITOR_KEY")
     if where.certificate is not None:
         lines += _trust(where, where.certificate.authority)
     return "\n".join(lines)

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from api.schemas.base import EXAMPLE_CASE, EXAMPLE_HASH, EXAMPLE_SUBJECT, EXAMPLE_TIME, Body, Sha256, SignedToken
+from verify.tokens import TokenClaims
 
 _RESTATED: JsonDict = {
     "case_id": EXAMPLE_CASE,
@@ -73,3 +74,52 @@ class RedeemCase(Body):
     roster_version: int = Field(ge=1)
     document_sha256: Sha256
     tokens: tuple[SubjectToken, ...] = Field(min_length=1, max_length=500)
+
+
+class IntrospectToken(Body):
+    """A token to look at."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "eyJ…"}]})
+
+    token: SignedToken
+
+
+class IntrospectionBody(Body):
+    """Whether the token could be redeemed now by the client that asks, and then what it says."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"active": True, **_RESTATED}, {"active": False}]})
+
+    active: bool
+    iss: str | None = None
+    aud: str | None = None
+    jti: str | None = None
+    iat: int | None = None
+    exp: int | None = None
+    case_id: str | None = None
+    subject_id: str | None = None
+    action: str | None = None
+    role: str | None = None
+    on_behalf_of: str | None = None
+    roster_version: int | None = None
+    document_sha256: str | None = None
+
+
+def introspection_body(claims: TokenClaims | None) -> IntrospectionBody:
+    """The answer about a token; None stands for one that cannot be redeemed."""
+    if claims is None:
+        return IntrospectionBody(active=False)
+    return IntrospectionBody(
+        active=True,
+        iss=claims.iss,
+        aud=claims.aud,
+        jti=claims.jti,
+        iat=claims.iat,
+        exp=claims.exp,
+        case_id=claims.case,
+        subject_id=claims.subject,
+        action=claims.action,
+        role=claims.role,
+        on_behalf_of=claims.on_behalf_of,
+        roster_version=claims.roster_version,
+        document_sha256=claims.document_sha256,
+    )

@@ -20,8 +20,17 @@ def api_store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     asyncio.run(embedded.close())
 
 
+@pytest.fixture(scope="session")
+def shared_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Services that share a store share its keys: what one has signed the others must be able to check."""
+    folder = tmp_path_factory.mktemp("keys")
+    folder.chmod(0o700)
+    return folder
+
+
 @pytest.fixture
-async def api(engine: Engine, api_store_url: str, tmp_path: Path) -> AsyncIterator[RunningApi]:
+async def api(engine: Engine, api_store_url: str, shared_keys: Path, tmp_path: Path) -> AsyncIterator[RunningApi]:
+    (tmp_path / "keys").symlink_to(shared_keys)
     settings = Settings(data_dir=tmp_path, port=0, store_url=api_store_url, workers=2, live_sessions=4)
     async with running_api(settings, engine) as running:
         yield running

@@ -137,8 +137,18 @@ def test_minimum_rules_that_cannot_be_used_are_found_and_stop_the_start(
 
 def test_public_keys_are_printed_without_the_private_part(own_data: Path) -> None:
     keys = json.loads(run("jwks").stdout)["keys"]
-    assert [key["crv"] for key in keys] == ["Ed25519"]
-    assert "d" not in keys[0]
+    assert [key["crv"] for key in keys] == ["Ed25519", "Ed25519"]
+    assert all("d" not in key for key in keys)
+
+
+@pytest.mark.parametrize("options", [(), ("--key", "test"), ("--key", "checkpoint", "--at-once")])
+def test_keys_are_rotated_and_the_old_ones_stay_published(own_data: Path, options: tuple[str, ...]) -> None:
+    printing = ("jwks", "--test") if "test" in options else ("jwks",)
+    before = {key["kid"] for key in json.loads(run(*printing).stdout)["keys"]}
+    rotated = run("keys", "rotate", *options)
+    assert (rotated.exit_code, "signs from" in rotated.stdout) == (0, True)
+    after = {key["kid"] for key in json.loads(run(*printing).stdout)["keys"]}
+    assert before < after
 
 
 def test_an_unknown_setting_stops_everything(own_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

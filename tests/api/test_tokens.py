@@ -1,6 +1,7 @@
 """Tokens over HTTP. The verification behind them is recorded directly: capture has tests of its own."""
 
 import asyncio
+import secrets
 
 import pytest
 from registry_office import CONVINCING
@@ -9,6 +10,7 @@ from running_service import RunningApi, registrant
 from benchmarks.phone.online import Phone
 from benchmarks.phone.person import Actor
 from benchmarks.registration import Filing
+from verify.signing import load_keys
 
 
 async def verified(api: RunningApi, filing: Filing, subject: str) -> None:
@@ -95,7 +97,8 @@ async def test_redemptions_are_counted_by_result(api: RunningApi, filing: Filing
 async def test_live_and_test_keys_are_published_apart(api: RunningApi) -> None:
     live = (await api.http.get("/.well-known/jwks.json")).json()["keys"]
     test = (await api.http.get("/.well-known/test/jwks.json")).json()["keys"]
-    assert {key["kid"] for key in live}.isdisjoint(key["kid"] for key in test)
+    assert {key["heyan_for"] for key in live} == {"live", "checkpoint"}
+    assert {key["heyan_for"] for key in test} == {"test", "checkpoint"}
     assert all("d" not in key for key in live + test)
 
 
@@ -104,3 +107,45 @@ async def test_a_receipt_of_somebody_else_does_not_exist(api: RunningApi, filing
     _, key = await api.services.clients.create("window 5", mode="live")
     answer = await api.http.get(f"/v1/receipts/{receipt['id']}", headers={"Authorization": f"Bearer {key}"})
     assert (answer.status_code, answer.json()["code"]) == (404, "receipt_unknown")
+
+
+async def test_looking_at_a_token_consumes_nothing(api: RunningApi, filing: Filing, token: str) -> None:
+    seen = (await api.http.post("/v1/tokens/introspect", data={"token": token, "token_type_hint": "x"})).json()
+    assert (seen["active"], seen["case_id"], seen["subject_id"]) == (True, filing.id, filing.subjects[0])
+    assert (await api.desk.redeem(filing, filing.subjects[0], token)).status_code == 200
+    again = (await api.http.post("/v1/tokens/introspect", data={"token": token})).json()
+    assert again == {"active": False}
+
+
+async def test_another_client_learns_nothing_by_looking(api: RunningApi, token: str) -> None:
+    _, key = await api.services.clients.create("window 6", mode="live")
+    answer = await api.http.post(
+        "/v1/tokens/introspect", data={"token": token}, headers={"Authorization": f"Bearer {key}"}
+    )
+    assert (answer.status_code, answer.json()["active"]) == (200, False)
+
+
+@pytest.mark.parametrize("form", ["", "token=", "other=1", "token=a&token=b", "&" * 50])
+async def test_a_form_without_one_token_is_named(api: RunningApi, form: str) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await api.http.post("/v1/tokens/introspect", content=form, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+    assert "token" in answer.json()["detail"]
+
+
+async def test_looking_takes_a_form_alone(api: RunningApi) -> None:
+    answer = await api.http.post("/v1/tokens/introspect", json={"token": "x"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "media_type_unsupported")
+
+
+@pytest.mark.parametrize("path", ["/.well-known/jwks.json", "/.well-known/test/jwks.json"])
+async def test_keys_may_be_kept_for_a_while(api: RunningApi, path: str) -> None:
+    first = await api.http.get(path)
+    assert first.headers["cache-control"] == "public, max-age=300"
+    held = await api.http.get(path, headers={"if-none-match": first.headers["etag"]})
+    assert (held.status_code, held.content) == (304, b"")
+    purpose = "test" if "test" in path else "live"
+    load_keys(api.services.settings.data_dir, entropy=secrets.token_bytes).rings[purpose].rotate(now=0.0)
+    fresh = await api.http.get(path, headers={"if-none-match": first.headers["etag"]})
+    assert fresh.status_code == 200
+    assert len(fresh.json()["keys"]) == len(first.json()["keys"]) + 1

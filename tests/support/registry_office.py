@@ -8,6 +8,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from random import Random
+from time import time
 
 import numpy as np
 from PIL import Image
@@ -18,19 +19,24 @@ from models.embedding import Embedding
 from models.errors import FaceError
 from verify.actions import Action
 from verify.amendments import Amendments
+from verify.archive import Archives
 from verify.casefile import CaseFile
 from verify.cases import Cases, NewCase
+from verify.checkpoints import Checkpoints
 from verify.clients import Client, Clients
 from verify.enrolment import NewOrganisation, NewSubject
+from verify.erasure import Erasures
 from verify.evidence import Evidence
 from verify.identity_documents import IdentityDocument, resident_check_character
 from verify.invites import CaptureGrant, ConsentGiven, Invites, InviteView
+from verify.jose import SigningKey
+from verify.officers import Officers, Window
 from verify.policy import load_policy
 from verify.redemption import Redemptions, Restated
 from verify.sessions import Claim, Sessions
 from verify.signing import Keys, load_keys
 from verify.store import Store
-from verify.tokens import Tokens
+from verify.tokens import TokenClaims, Tokens
 
 POLICY = load_policy()
 VOTE = Action(
@@ -149,8 +155,20 @@ class Office:
     sessions: Sessions
     tokens: Tokens
     redemptions: Redemptions
+    checkpoints: Checkpoints
+    erasures: Erasures
+    archives: Archives
+    officers: Officers
+    window: Window
     client: Client
     api_key: str
+
+    def signer(self, mode: str = "live") -> SigningKey:
+        """The key that signs now."""
+        return self.keys.rings[mode].ring.signer(now=time())
+
+    async def read(self, token: str) -> TokenClaims:
+        return self.tokens.read(token, expected_client=self.client, now=await self.store.now())
 
     async def case(self, people: int = 1, **changes: object) -> tuple[CaseFile, tuple[str, ...]]:
         """A case and the ids of its subjects."""
@@ -217,7 +235,8 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
     clients = Clients(store, entropy)
     client, api_key = await clients.create("window 1", mode="live")
     cases = Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=allow_client_upload)
-    tokens = Tokens(store=store, keys=keys.signing, issuer="heyan", entropy=entropy)
+    checkpoints = Checkpoints(store=store, ring=keys.rings["checkpoint"], issuer="heyan")
+    tokens = Tokens(store=store, rings=keys.rings, issuer="heyan", entropy=entropy)
     return Office(
         store=store,
         keys=keys,
@@ -225,9 +244,16 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
         cases=cases,
         amendments=Amendments(cases),
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed),
-        sessions=Sessions(store=store, vault=keys.vault, entropy=entropy, rng=Random(7), policy=POLICY),
+        sessions=Sessions(
+            store=store, vault=keys.vault, entropy=entropy, rng=Random(7), policy=POLICY, auditor=keys.auditor
+        ),
         tokens=tokens,
-        redemptions=Redemptions(store=store, tokens=tokens, keys=keys.signing, entropy=entropy),
+        redemptions=Redemptions(store=store, tokens=tokens, rings=keys.rings, checkpoints=checkpoints, entropy=entropy),
+        checkpoints=checkpoints,
+        officers=Officers(store, entropy),
+        window=Window(store=store, vault=keys.vault, entropy=entropy),
+        archives=Archives(store=store, checkpoints=checkpoints, tokens=tokens),
+        erasures=Erasures(store=store, vault=keys.vault, retention_days=30),
         client=client,
         api_key=api_key,
     )

@@ -144,6 +144,10 @@ async def test_a_whole_case_is_redeemed_by_its_present_roster_alone(office: Offi
     assert len(await office.redemptions.redeem_case(office.client, file.case.id, now)) == 2
 
 
+def gone_sessions(file: CaseFile, subject: str) -> list[str]:
+    return [session.id for session in file.sessions.values() if session.subject_id == subject]
+
+
 async def test_who_is_removed_leaves_no_personal_data(office: Office) -> None:
     file, first, second = await verified_pair(office)
     token = await office.mint(file, second)
@@ -152,6 +156,8 @@ async def test_who_is_removed_leaves_no_personal_data(office: Office) -> None:
     gone = (await office.file(file.case.id)).subjects[second]
     assert (gone.name_masked, gone.name_sealed, gone.id_masked, gone.id_hash) == ("", b"", "", "")
     assert await office.store.blob(file.case.id, f"reference:{second}") is None
+    assert [await office.store.blob(file.case.id, f"evidence:{key}") for key in gone_sessions(file, second)] == [None]
+    assert [office.keys.vault.is_erased(file.case.id, each) for each in (first, second)] == [False, True]
     assert (
         await refusal(office.redemptions.redeem(office.client, token, restate(file, second))) == "verification_revoked"
     )

@@ -10,6 +10,7 @@ from registry_office import CONVINCING, CREDIT_CODE, Office, holding, person, re
 from verify.casefile import CaseFile
 from verify.deputies import Appointment, Identity, NewAppointment
 from verify.errors import VerifyError
+from verify.officers import InPerson
 from verify.statements import intent_statement
 
 NOW = datetime.now(UTC)
@@ -178,3 +179,25 @@ async def end_of(office: Office, found: Appointment, end: str) -> None:
         await office.cases.deputies.revoke(office.client, found.id)
     else:
         office.store.stop_at(found.valid_until)
+
+
+async def test_a_deputy_at_the_window_stands_for_the_principal_while_the_appointment_holds(office: Office) -> None:
+    file, subject, found = await deputed(office)
+    officer, _ = await office.officers.add("Officer 1", mode="live")
+    intent = (await office.window.inspect(officer, file.case.id, subject)).intent_sha256
+    given = InPerson(reason="no_device", document=resident(DEPUTY), intent_sha256=intent)
+    made = await office.window.record(officer, file.case.id, subject, given)
+    assert made.valid_until == found.valid_until
+    token = await office.mint(file, subject)
+    assert await office.redemptions.introspect(office.client, token) is not None
+    await office.cases.deputies.revoke(office.client, found.id)
+    assert await office.redemptions.introspect(office.client, token) is None
+    assert await refusal(office.window.record(officer, file.case.id, subject, given)) == "deputy_not_appointed"
+
+
+async def test_erasing_a_deputy_erases_whom_they_stand_for(office: Office) -> None:
+    file, subject, found = await deputed(office)
+    await office.erasures.erase_subject(file.case.id, subject, actor="operator")
+    behalf = (await office.file(file.case.id)).subjects[subject].on_behalf_of
+    assert behalf is not None
+    assert (behalf.id, behalf.name, behalf.principal_hash) == (found.id, "", None)

@@ -2,6 +2,7 @@ import asyncio
 import secrets
 from dataclasses import replace
 from pathlib import Path
+from time import time
 
 import pytest
 from registry_office import VOTE, ClockedStore, Office, open_office, restate
@@ -9,7 +10,7 @@ from registry_office import VOTE, ClockedStore, Office, open_office, restate
 from verify.audit import verify_chain
 from verify.casefile import CaseState, Rule
 from verify.connection import connect
-from verify.errors import Conflict, Gone, Invalid, NotFound, Refused
+from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, Unavailable
 from verify.store import LateError
 
 
@@ -78,7 +79,7 @@ async def test_a_client_of_test_mode_cannot_redeem_a_live_token(office: Office) 
 
 async def test_a_token_that_expires_exactly_now_is_expired(office: Office) -> None:
     token, file, subject = await one_verified(office)
-    office.store.stop_at(float(office.tokens.read(token, expected_client=office.client).exp))
+    office.store.stop_at(float(office.tokens.read(token, expected_client=office.client, now=time()).exp))
     with pytest.raises(Gone) as caught:
         await office.redemptions.redeem(office.client, token, restate(file, subject))
     assert caught.value.code == "token_expired"
@@ -145,7 +146,7 @@ async def test_a_receipt_repeats_what_was_redeemed_and_when(office: Office) -> N
     token, file, subject = await one_verified(office)
     claims = (await office.redemptions.redeem(office.client, token, restate(file, subject))).claims
     assert (claims["case"], claims["subject"], claims["capture"]) == (file.case.id, subject, "unattested")
-    assert claims["token"] == office.tokens.read(token, expected_client=office.client).jti
+    assert claims["token"] == office.tokens.read(token, expected_client=office.client, now=time()).jti
     assert "exp" not in claims
 
 
@@ -215,3 +216,64 @@ async def _replica(office: Office, url: str, folder: Path) -> Office:
     """Another process's view of the same installation: same store and keys, own connection and memory."""
     store = ClockedStore(connect(url), prefix=office.store._prefix)
     return replace(await open_office(store, folder), client=office.client)
+
+
+async def looked_at(office: Office, token: str) -> object:
+    return await office.redemptions.introspect(office.client, token)
+
+
+async def test_looking_at_a_token_consumes_nothing(office: Office) -> None:
+    token, file, subject = await one_verified(office)
+    entries = (await office.file(file.case.id)).entries
+    for _ in range(3):
+        assert await looked_at(office, token) == await office.read(token)
+    assert (await office.file(file.case.id)).entries == entries
+    assert await office.redemptions.redeem(office.client, token, restate(file, subject))
+    assert await looked_at(office, token) is None
+
+
+async def test_another_client_sees_no_token(office: Office) -> None:
+    token, _, _ = await one_verified(office)
+    other, _ = await office.clients.create("window 3", mode="live")
+    assert await office.redemptions.introspect(other, token) is None
+    assert await office.redemptions.introspect(replace(office.client, mode="test"), token) is None
+
+
+@pytest.mark.parametrize("text", ["", "a.b.c", "x" * 5000])
+async def test_what_is_no_token_is_not_active(office: Office, text: str) -> None:
+    assert await looked_at(office, text) is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "offset", "active"),
+    [("iat", -0.001, False), ("iat", 0.0, True), ("exp", -0.001, True), ("exp", 0.0, False)],
+)
+async def test_a_token_is_good_from_its_first_second_to_the_one_before_its_last(
+    office: Office, claim: str, offset: float, active: bool
+) -> None:
+    token, file, subject = await one_verified(office)
+    office.store.stop_at(getattr(await office.read(token), claim) + offset)
+    assert (await looked_at(office, token) is not None) == active
+    redeeming = office.redemptions.redeem(office.client, token, restate(file, subject))
+    if active:
+        assert await redeeming
+        return
+    with pytest.raises((Gone, Unavailable)) as caught:
+        await redeeming
+    assert caught.value.code == ("token_expired" if claim == "exp" else "token_not_yet_valid")
+
+
+async def test_cancelled_replaced_and_restored_are_not_active(office: Office) -> None:
+    token, file, subject = await one_verified(office)
+    newer = await office.mint(file, subject)
+    assert await looked_at(office, token) is None
+    assert await looked_at(office, newer)
+    await office.store.bump_epoch()
+    assert await looked_at(office, newer) is None
+
+
+async def test_a_token_survives_the_rotation_of_its_key(office: Office) -> None:
+    token, file, subject = await one_verified(office)
+    office.keys.rings["live"].rotate(now=time(), at_once=True)
+    assert await looked_at(office, token)
+    assert await office.redemptions.redeem(office.client, token, restate(file, subject))

@@ -3,6 +3,7 @@
 import json
 import math
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from time import time
 from typing import Any
 
 import pytest
@@ -39,17 +40,17 @@ def claims_of(token: str) -> dict[str, Any]:
 def resigned(office: Office, token: str, *, without: str = "", kind: str = TOKEN_KIND, **changes: Any) -> str:
     """Signed with the right key, but saying something else."""
     claims = {name: value for name, value in {**claims_of(token), **changes}.items() if name != without}
-    return sign(claims, key=office.keys.signing["live"], kind=kind)
+    return sign(claims, key=office.signer(), kind=kind)
 
 
 def refused(office: Office, text: str) -> None:
     with pytest.raises(Invalid) as caught:
-        office.tokens.read(text, expected_client=office.client)
+        office.tokens.read(text, expected_client=office.client, now=time())
     assert caught.value.code == "token_invalid"
 
 
 async def test_a_good_token_says_all_that_it_is_for(office: Office, token: str) -> None:
-    claims = office.tokens.read(token, expected_client=office.client)
+    claims = office.tokens.read(token, expected_client=office.client, now=time())
     assert (claims.iss, claims.aud, claims.method, claims.capture) == (
         "heyan",
         office.client.id,
@@ -60,7 +61,8 @@ async def test_a_good_token_says_all_that_it_is_for(office: Office, token: str) 
 
 
 async def test_a_token_says_on_whose_behalf(office: Office, token: str) -> None:
-    assert office.tokens.read(token, expected_client=office.client).on_behalf_of == "self"
+    now = await office.store.now()
+    assert office.tokens.read(token, expected_client=office.client, now=now).on_behalf_of == "self"
     signer = person(signs_for=CREDIT_CODE)
     file, (subject,) = await office.case(subjects=(signer,), organisations=(holding(),))
     signed = await office.verified_token(file, subject)
@@ -77,7 +79,7 @@ async def test_another_algorithm_is_refused(office: Office, token: str, algorith
 
 
 async def test_the_public_key_is_no_shared_secret(office: Office, token: str) -> None:
-    public = json.dumps(office.keys.signing["live"].public_jwk()).encode()
+    public = json.dumps(office.signer().verifying("live").public_jwk()).encode()
     header = {**decoded(token.split(".", maxsplit=1)[0]), "alg": "HS256"}
     forged = jws.serialize_compact(header, json.dumps(claims_of(token)), OctKey.import_key(public))
     refused(office, forged)
@@ -92,14 +94,14 @@ async def test_another_keys_signature_is_refused_even_under_our_key_id(office: O
 
 
 async def test_the_key_of_test_mode_signs_nothing_live(office: Office, token: str) -> None:
-    refused(office, sign(claims_of(token), key=office.keys.signing["test"], kind=TOKEN_KIND))
+    refused(office, sign(claims_of(token), key=office.signer("test"), kind=TOKEN_KIND))
 
 
 def signed_with(office: Office, token: str, **header: Any) -> str:
     """Correctly signed by our own key, under a header that says more or something else."""
     full = {**decoded(token.split(".", maxsplit=1)[0]), **header}
     registry = jws.JWSRegistry(algorithms=["Ed25519", "EdDSA"], strict_check_header=False)
-    return jws.serialize_compact(full, json.dumps(claims_of(token)), office.keys.signing["live"].key, registry=registry)
+    return jws.serialize_compact(full, json.dumps(claims_of(token)), office.signer().key, registry=registry)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def signed_with(office: Office, token: str, **header: Any) -> str:
 async def test_a_good_signature_under_another_header_is_refused(
     office: Office, token: str, header: dict[str, Any]
 ) -> None:
-    assert office.tokens.read(signed_with(office, token), expected_client=office.client)
+    assert office.tokens.read(signed_with(office, token), expected_client=office.client, now=time())
     refused(office, signed_with(office, token, **header))
 
 
@@ -134,7 +136,7 @@ async def test_another_issuer_is_refused(office: Office, token: str) -> None:
 
 async def test_another_audience_is_told_so(office: Office, token: str) -> None:
     with pytest.raises(Refused) as caught:
-        office.tokens.read(resigned(office, token, aud="cli_other"), expected_client=office.client)
+        office.tokens.read(resigned(office, token, aud="cli_other"), expected_client=office.client, now=time())
     assert caught.value.code == "token_wrong_audience"
 
 
@@ -168,7 +170,7 @@ async def test_a_token_never_outlives_its_verification(office: Office) -> None:
 
 
 async def test_a_token_that_was_made_up_for_a_real_case_is_worth_nothing(office: Office, token: str) -> None:
-    claims = office.tokens.read(token, expected_client=office.client)
+    claims = office.tokens.read(token, expected_client=office.client, now=time())
     file = await office.file(claims.case)
     with pytest.raises(Invalid):
         await office.redemptions.redeem(

@@ -5,10 +5,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verify.errors import Unavailable
+from verify.errors import Gone, Unavailable
+from verify.shelf import Seeds, derived, without
 from verify.vault import Vault
 
-VAULT = Vault(b"w" * 32, b"p" * 32, secrets.token_bytes)
+
+class ShelfInMemory:
+    """For properties of the vault alone; the shelf has tests of its own."""
+
+    def __init__(self) -> None:
+        self.seeds: dict[str, Seeds] = {}
+
+    def add(self, case_id: str, root: bytes) -> None:
+        self.seeds[case_id] = {"": root}
+
+    def secret(self, case_id: str, subject_id: str) -> bytes:
+        return derived(self.seeds[case_id], subject_id)
+
+    def erase(self, case_id: str, subject_id: str | None) -> None:
+        self.seeds[case_id] = {} if subject_id is None else without(self.seeds[case_id], subject_id)
+
+
+VAULT = Vault(b"w" * 32, b"p" * 32, secrets.token_bytes, ShelfInMemory())
+OTHER_SHELF = replace(VAULT, shelf=ShelfInMemory())
+OTHER_SHELF.new_case_key("case_a")
+OTHER_KEY = VAULT.new_case_key("case_b")
 KEY = VAULT.new_case_key("case_a")
 BOUND = ("sub_a", "reference", "1")
 
@@ -29,8 +50,8 @@ def opens(
     "changed",
     [
         {"case": "case_b"},
-        {"key": VAULT.new_case_key("case_b")},
-        {"key": VAULT.new_case_key("case_a")},
+        {"key": OTHER_KEY},
+        {"vault": OTHER_SHELF},
         {"key": b""},
         {"bound": ("sub_b", "reference", "1")},
         {"bound": ("sub_a", "reference", "2")},
@@ -63,3 +84,20 @@ def test_a_person_is_recognised_by_a_keyed_hash_only() -> None:
     assert one == VAULT.person_hash("passport", "E12345678")
     assert one != VAULT.person_hash("permit", "E12345678")
     assert one != replace(VAULT, person_key=b"q" * 32).person_hash("passport", "E12345678")
+
+
+def test_an_erased_person_is_erased_and_nobody_else() -> None:
+    key = VAULT.new_case_key("case_c")
+    sealed = {
+        subject: VAULT.seal(b"template", case_id="case_c", wrapped_key=key, bound_to=(subject, "reference"))
+        for subject in ("sub_a", "sub_b", "sub_c")
+    }
+    VAULT.erase("case_c", "sub_b")
+    assert [VAULT.is_erased("case_c", subject) for subject in sealed] == [False, True, False]
+    with pytest.raises(Gone) as caught:
+        VAULT.open(sealed["sub_b"], case_id="case_c", wrapped_key=key, bound_to=("sub_b", "reference"))
+    assert caught.value.code == "content_erased"
+    for other in ("sub_a", "sub_c"):
+        assert VAULT.open(sealed[other], case_id="case_c", wrapped_key=key, bound_to=(other, "reference"))
+    with pytest.raises(Gone):
+        VAULT.seal(b"more", case_id="case_c", wrapped_key=key, bound_to=("sub_b", "name"))

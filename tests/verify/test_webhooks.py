@@ -103,6 +103,7 @@ async def test_a_deleted_one_is_gone(office: Office, webhooks: Webhooks) -> None
     assert await refusal(webhooks.get(office.client, endpoint.id)) == "webhook_unknown"
     await webhooks.disable(endpoint)
     assert await webhooks.find(endpoint.id) is None
+    assert webhooks.vault.is_erased(endpoint.id, "webhook-secret")
 
 
 async def test_changes_at_once_are_both_kept(office: Office, webhooks: Webhooks) -> None:
