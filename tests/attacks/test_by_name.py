@@ -4,7 +4,8 @@ from random import Random
 
 import pytest
 
-from benchmarks.phone.casting import flat_sheet, living
+from benchmarks.attacks.catalogue import SPECIES, Crime, Likeness
+from benchmarks.phone.casting import living
 from benchmarks.phone.head import Head
 from benchmarks.phone.network import GOOD, SLOW, Network
 from benchmarks.phone.offline import Offline
@@ -54,12 +55,25 @@ def test_another_person_is_rejected(portraits: dict[str, bytes], engine: Engine,
     assert found == Rejected(Reason.MISMATCH)
 
 
-@pytest.mark.parametrize("seed", range(4))
+def staged(name: str, portraits: dict[str, bytes], engine: Engine, rng: Random) -> Actor:
+    victim, attacker = (Likeness.of(portraits[photo], engine) for photo in ("person_b_1", "impostor_1"))
+    return SPECIES[name].stage(Crime(victim=victim, attacker=attacker, rng=rng))
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", [species.name for species in SPECIES.values() if not species.open_hole])
+def test_an_attack_does_not_pass(portraits: dict[str, bytes], engine: Engine, name: str, seed: int) -> None:
+    rng = Random(seed)
+    actor = staged(name, portraits, engine, rng)
+    found = decision(actor, reference=portraits["person_b_1"], engine=engine, rng=rng)
+    assert not isinstance(found, Accepted)
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_a_photo_held_flat_is_rejected_as_flat(portraits: dict[str, bytes], engine: Engine, seed: int) -> None:
     rng = Random(seed)
-    photo = portraits["person_b_1"]
-    actor = flat_sheet(photo, engine=engine, rng=rng)
-    found = decision(actor, reference=photo, engine=engine, rng=rng)
+    actor = staged("printed_photo_flat", portraits, engine, rng)
+    found = decision(actor, reference=portraits["person_b_1"], engine=engine, rng=rng)
     assert found == Rejected(Reason.LIVENESS, signal="relief")
 
 
