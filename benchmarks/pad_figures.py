@@ -3,9 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from re import Pattern
 from typing import Any
 
+import matplotlib as mpl
+
+mpl.use("Agg")
+
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import binomtest, rankdata
 
@@ -18,14 +24,14 @@ Floats = NDArray[np.float64]
 THREADS = 2
 
 
-def live_probabilities(photos: Sequence[Path], *, engine: Engine, advance: Callable[[], object]) -> tuple[Floats, int]:
-    """Probability of "live" of the largest face of each photo, and how many showed no face.
+def live_probabilities(photos: Sequence[Path], *, engine: Engine, advance: Callable[[], object]) -> dict[Path, float]:
+    """Probability of "live" of the largest face of each photo; a photo without a face is left out.
 
     Raises:
         ImageError: a file is no picture; the message names it.
     """
 
-    def probability(photo: Path) -> float:
+    def probability(photo: Path) -> float | None:
         try:
             frame = decode_image(photo.read_bytes())
         except ImageError as error:
@@ -33,11 +39,11 @@ def live_probabilities(photos: Sequence[Path], *, engine: Engine, advance: Calla
         faces = engine.detect(frame)
         logit = engine.live_logit(frame, faces[0]) if faces else None
         advance()
-        return engine.attack_detector.probability([logit]) if logit is not None else np.nan
+        return engine.attack_detector.probability([logit]) if logit is not None else None
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = np.array(list(pool.map(probability, photos)))
-    return found[np.isfinite(found)], int(np.isnan(found).sum())
+        found = zip(photos, pool.map(probability, photos), strict=True)
+        return {photo: share for photo, share in found if share is not None}
 
 
 def pad_figures(bona_fide: Floats, attacks: Mapping[str, Floats], *, threshold: float) -> dict[str, Any]:
@@ -52,6 +58,29 @@ def pad_figures(bona_fide: Floats, attacks: Mapping[str, Floats], *, threshold: 
         "auc": _area(bona_fide, together),
         "frames": {"bona_fide": len(bona_fide), **{name: len(each) for name, each in attacks.items()}},
     }
+
+
+def by_person(found: Mapping[Path, float], person: Pattern[str], *, threshold: float) -> dict[str, dict[str, float]]:
+    """For each person, as `person`'s first group finds them in the file names: how many frames, and the share of them
+    that count as live."""
+    frames: dict[str, list[bool]] = {}
+    for photo, share in found.items():
+        named = person.search(photo.name)
+        frames.setdefault(named.group(1) if named else "", []).append(share >= threshold)
+    return {name: {"frames": len(live), "live": float(np.mean(live))} for name, live in sorted(frames.items())}
+
+
+def draw_reliability(path: Path, bins: Sequence[Sequence[float]]) -> None:
+    """Write a PNG of the reliability curve; each bin: number of samples, mean probability, share of live ones."""
+    figure = Figure(figsize=(5, 4.5), dpi=100, layout="constrained")
+    axes = figure.subplots()
+    _, told, true = zip(*bins, strict=True)
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, label="perfect")
+    axes.plot(told, true, "o-", label="rendered scenes of people not trained on")
+    axes.set(xlabel="mean probability of live", ylabel="share of live scenes", xlim=(0, 1), ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left", fontsize="small")
+    figure.savefig(path)
 
 
 def _area(higher: Floats, lower: Floats) -> float:

@@ -4,7 +4,6 @@ One witness among several. The network is our own (docs/pad-model-card.md); it l
 logit for each, the higher the more like a live face.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -27,6 +26,9 @@ class Calibration:
 
     slope: float
     offset: float
+    threshold: float
+    """A single frame counts as an attack below this probability. A session pools several frames and has thresholds of
+    its own, in the policy."""
 
     def probability(self, logit: float) -> float:
         """0 (attack) to 1 (live); monotonic in the logit."""
@@ -60,5 +62,4 @@ class AttackDetector:
 def read_calibration(name: str) -> Calibration:
     """The calibration that is shipped beside a network's weights."""
     text = files("models").joinpath("weights", f"{name}.json").read_text("utf-8")
-    found = json.loads(text)
-    return msgspec.convert({"slope": found["slope"], "offset": found["offset"]}, Calibration)
+    return msgspec.json.decode(text, type=Calibration)

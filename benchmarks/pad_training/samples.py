@@ -1,7 +1,7 @@
-"""Makes the samples that the network is trained on, in several processes: views of rendered scenes, and variations.
+"""Makes the samples that the network is trained on, in several processes: views of rendered scenes.
 
-What a view is worth is the teacher's word on that very view (`teacher.Answers`): the student is to see as the teacher
-sees, and not to tell one renderer from another.
+What a view is worth is the teacher's word on that very view (`teacher.Teacher.answers`): the student is to see as the
+teacher sees, and not to tell one renderer from another.
 """
 
 import os
@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pad_training.scenes import ATTACKS, Portrait, live_scene
-from benchmarks.pad_training.variations import varied
 from models.engine import Engine
 from models.errors import ModelsError
 from models.image import decode_image
@@ -43,18 +42,15 @@ class _Order:
     photos: tuple[Path, ...]
     seed: int
     scenes: int
-    variations: int
 
 
-def make_samples(
-    photos: Sequence[Path], *, scenes: int, variations: int, seed: int, advance: Callable[[int], object]
-) -> Samples:
-    """Render scenes of these photos, and vary each a number of times; a seed makes the samples.
+def make_samples(photos: Sequence[Path], *, scenes: int, seed: int, advance: Callable[[int], object]) -> Samples:
+    """Render scenes of these photos; a seed makes the samples.
 
     `advance` is called with the number of scenes that are done.
     """
     starts = range(0, scenes, CHUNK)
-    orders = [_Order(tuple(photos), seed + start, min(CHUNK, scenes - start), variations) for start in starts]
+    orders = [_Order(tuple(photos), seed + start, min(CHUNK, scenes - start)) for start in starts]
     parts: list[Samples] = []
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for order, part in zip(orders, pool.map(_make, orders), strict=True):
@@ -66,15 +62,18 @@ def make_samples(
     )
 
 
+def photo_views(photos: Sequence[Path]) -> NDArray[np.uint8]:
+    """The views of photos as they are, uint8 (N, 2, 80, 80, 3); photos that do not show one face are left out."""
+    shown = (_shown(photo) for photo in photos)
+    return np.stack([pad_views(*each) for each in shown if each is not None])
+
+
 def _make(order: _Order) -> Samples:
     rng = np.random.default_rng(order.seed)
     portraits = _portraits(order, rng)
     attack = rng.random(len(portraits)) >= LIVE_SHARE
-    scenes = np.stack(
-        [_views(portrait, portraits[-1 - place], attack[place], rng) for place, portrait in enumerate(portraits)]
-    )
-    copies = [scenes, *(np.stack([varied(views, scenes, rng) for views in scenes]) for _ in range(order.variations))]
-    return Samples(views=np.concatenate(copies), attack=np.tile(attack, len(copies)))
+    views = [_views(portrait, portraits[-1 - place], attack[place], rng) for place, portrait in enumerate(portraits)]
+    return Samples(views=np.stack(views), attack=attack)
 
 
 def _views(portrait: Portrait, other: Portrait, attack: bool, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -95,12 +94,18 @@ def _portraits(order: _Order, rng: np.random.Generator) -> list[Portrait]:
 @cache
 def _portrait(photo: Path) -> Portrait | None:
     """A photo with its one face, or None."""
+    shown = _shown(photo)
+    return Portrait.of(*shown) if shown is not None else None
+
+
+def _shown(photo: Path) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
+    """A photo, uint8 (H, W, 3) BGR, and the box of its one face, or None."""
     try:
         frame = decode_image(photo.read_bytes())
     except ModelsError:
         return None
     faces = _engine().detect(frame)
-    return Portrait.of(frame.pixels, faces[0].box) if len(faces) == 1 else None
+    return (frame.pixels, faces[0].box) if len(faces) == 1 else None
 
 
 @cache

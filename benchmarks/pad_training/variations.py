@@ -6,63 +6,82 @@ from numpy.typing import NDArray
 
 from models.pad_crops import SIDE
 
-Views = NDArray[np.uint8]
+View = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-BLENDED_SHARE = 0.35
+PLAIN_SHARE = 0.15
+"""Of views that are learned as they were rendered."""
+BLENDED_SHARE, PATCHED_SHARE = 0.3, 0.15
 
 
-def varied(views: Views, others: Views, rng: np.random.Generator) -> Views:
-    """One variation of a sample's views, uint8 (2, 80, 80, 3); both views vary alike. `others`: (N, 2, 80, 80, 3)."""
-    seen = _lit(views.astype(np.float32), rng)
-    seen = _focused(seen, rng)
+def varied(view: View, others: NDArray[np.uint8], rng: np.random.Generator) -> View:
+    """One variation of a view, uint8 (80, 80, 3). `others`: (N, 80, 80, 3), to blend with or to cut patches from."""
+    if rng.random() < PLAIN_SHARE:
+        return view
+    seen = _focused(_lit(_moved(view, rng).astype(np.float32), rng), rng)
     if rng.random() < 0.5:
-        seen = np.asarray(seen + rng.standard_normal(seen.shape, np.float32) * rng.uniform(0.5, 7), np.float32)
-    shown = np.clip(seen, 0, 255).astype(np.uint8)
-    shown = _moved(_coded(shown, rng), rng)
-    if rng.random() >= BLENDED_SHARE:
-        return shown
-    share = rng.uniform(0.2, 0.8)
-    return np.asarray(share * shown + (1 - share) * others[rng.integers(len(others))], np.uint8)
+        seen = np.asarray(seen + rng.standard_normal(seen.shape, np.float32) * rng.uniform(0.5, 8), np.float32)
+    shown = _coded(np.clip(seen, 0, 255).astype(np.uint8), rng)
+    way, other = rng.random(), others[int(rng.integers(len(others)))]
+    if way < BLENDED_SHARE:
+        share = rng.uniform(0.1, 0.9)
+        return np.asarray(share * shown + (1 - share) * other, np.uint8)
+    return _patched(shown, other, rng) if way < BLENDED_SHARE + PATCHED_SHARE else shown
+
+
+def _moved(view: View, rng: np.random.Generator) -> View:
+    """Mirrored, or a box that sits a little elsewhere, larger or smaller, in a frame that is held at an angle."""
+    shown = view[:, ::-1] if rng.random() < 0.5 else view
+    if rng.random() >= 0.5:
+        return np.ascontiguousarray(shown)
+    turned = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), rng.normal(0, 7), rng.uniform(0.8, 1.3))
+    matrix = np.asarray(turned, np.float64)
+    matrix[:, 2] += rng.uniform(-7, 7, 2)
+    matrix[0, :2] *= rng.uniform(0.9, 1.1)
+    return np.asarray(cv2.warpAffine(shown, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 
 
 def _lit(seen: Floats, rng: np.random.Generator) -> Floats:
-    """Contrast, brightness, white balance, tone curve."""
-    if rng.random() < 0.8:
+    """Contrast, brightness, white balance, tone curve, saturation."""
+    if rng.random() < 0.6:
         seen = np.asarray((seen - 128) * rng.uniform(0.5, 1.4) + 128 + rng.uniform(-45, 45), np.float32)
     if rng.random() < 0.6:
-        seen = np.asarray(seen * rng.uniform(0.8, 1.2, 3), np.float32)
-    if rng.random() < 0.5:
-        seen = np.asarray(255 * np.clip(seen / 255, 0, 1) ** rng.uniform(0.6, 1.6), np.float32)
+        seen = np.asarray(seen * rng.uniform(0.75, 1.25, 3), np.float32)
+    if rng.random() < 0.4:
+        seen = np.asarray(255 * np.clip(seen / 255, 0, 1) ** rng.uniform(0.6, 2.0), np.float32)
+    if rng.random() < 0.3:
+        grey = seen.mean(axis=2, keepdims=True)
+        seen = np.asarray(grey + (seen - grey) * rng.uniform(0, 1.6), np.float32)
     return seen
 
 
 def _focused(seen: Floats, rng: np.random.Generator) -> Floats:
-    """A softer lens, or fewer pixels."""
-    if rng.random() < 0.35:
-        blur = float(rng.uniform(0.3, 1.2))
-        seen = np.stack([np.asarray(cv2.GaussianBlur(view, (0, 0), blur), np.float32) for view in seen])
-    if rng.random() < 0.2:
-        side = int(rng.integers(36, 70))
-        small = [cv2.resize(view, (side, side), interpolation=cv2.INTER_AREA) for view in seen]
-        seen = np.stack([np.asarray(cv2.resize(view, (SIDE, SIDE)), np.float32) for view in small])
+    """A softer lens, fewer pixels, or a camera that sharpens."""
+    way = rng.random()
+    if way < 0.25:
+        return np.asarray(cv2.GaussianBlur(seen, (0, 0), float(rng.uniform(0.3, 1.4))), np.float32)
+    if way < 0.4:
+        side = int(rng.integers(28, 70))
+        small = cv2.resize(seen, (side, side), interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.float32)
+    if way < 0.6:
+        soft = np.asarray(cv2.GaussianBlur(seen, (0, 0), float(rng.uniform(0.7, 2.0))), np.float32)
+        return np.asarray(seen + rng.uniform(0.2, 1.5) * (seen - soft), np.float32)
     return seen
 
 
-def _coded(shown: Views, rng: np.random.Generator) -> Views:
+def _coded(shown: View, rng: np.random.Generator) -> View:
     """JPEG."""
     if rng.random() >= 0.3:
         return shown
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 95))]
-    coded = [cv2.imencode(".jpg", view, quality)[1] for view in shown]
-    return np.stack([np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8) for jpeg in coded])
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 95))]
+    return np.asarray(cv2.imdecode(cv2.imencode(".jpg", shown, quality)[1], cv2.IMREAD_COLOR), np.uint8)
 
 
-def _moved(shown: Views, rng: np.random.Generator) -> Views:
-    """A box that sits a little elsewhere."""
-    if rng.random() >= 0.3:
-        return shown
-    zoom, shift = rng.uniform(0.9, 1.15, 2), rng.uniform(-6, 6, 2)
-    matrix = np.array([[zoom[0], 0, shift[0]], [0, zoom[1], shift[1]]], np.float32)
-    moved = [cv2.warpAffine(view, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT_101) for view in shown]
-    return np.stack([np.asarray(view, np.uint8) for view in moved])
+def _patched(shown: View, other: View, rng: np.random.Generator) -> View:
+    """A rectangle of another view (Yun et al., CutMix, 2019)."""
+    width, height = rng.integers(12, SIDE - 8, 2)
+    left, top = rng.integers(0, SIDE - width), rng.integers(0, SIDE - height)
+    mixed = shown.copy()
+    mixed[top : top + height, left : left + width] = other[top : top + height, left : left + width]
+    return mixed

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.attack_detection import AttackDetector, Calibration
+from models.attack_detection import AttackDetector, Calibration, read_calibration
 from models.engine import Engine
 from models.errors import ModelError
 from models.image import decode_image
@@ -40,6 +40,12 @@ def test_the_shipped_network_is_small_and_the_one_of_the_manifest() -> None:
     assert load_manifest().models["heyan_pad_1"].shipped
 
 
+def test_the_shipped_threshold_is_a_share() -> None:
+    calibration = read_calibration("heyan_pad_1")
+    assert calibration.slope > 0
+    assert 0 < calibration.threshold < 1
+
+
 def test_a_face_has_a_finite_logit_and_a_probability(portraits: dict[str, bytes], engine: Engine) -> None:
     for photo in portraits.values():
         frame = decode_image(photo)
@@ -50,7 +56,7 @@ def test_a_face_has_a_finite_logit_and_a_probability(portraits: dict[str, bytes]
 
 @given(st.floats(-500, 500), st.floats(0, 100))
 def test_probability_rises_with_the_logit(logit: float, more: float) -> None:
-    calibration = Calibration(slope=1.4, offset=-0.5)
+    calibration = Calibration(slope=1.4, offset=-0.5, threshold=0.3)
     assert 0 <= calibration.probability(logit) <= calibration.probability(logit + more) <= 1
 
 
