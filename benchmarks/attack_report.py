@@ -27,7 +27,7 @@ IAPAR: share of attempts that were accepted as the victim (ISO/IEC 30107-3); its
 two without light cues. *Without light*: attempts that opted out of light cues. *Unguarded*: attempts that pass once the
 countermeasure that is meant for the species is switched off; an attack that fails anyway proves nothing. Where geometry
 is switched off, every face is taken for a plane, also while the cues are answered; where cues are, the attacker knows
-the script. *Held out*: no threshold was set with it in sight.
+the script. *Held out*: nothing was set with it in sight.
 
 Everything here is rendered and goes through the service's own path on a simulated clock: figures of a laboratory
 without people, printers and screens. They bound nothing about what was not tried.

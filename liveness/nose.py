@@ -3,7 +3,8 @@
 Bent paper has relief too: a cylinder turned by 35 degrees moves much like a head (Pan et al. and others have fooled
 relief tests so). But paper bends in one direction only, and has no bump in its middle. Between two views a smooth
 surface moves by a polynomial of the place on it, up to second order for a sphere, a cylinder or a plane in
-perspective; what a nose adds to that is its own narrow shape, along the direction in which near points run ahead.
+perspective, and paper that is folded along the nose by the distance from the fold; what a nose adds to that is its own
+narrow shape, along the direction in which near points run ahead.
 """
 
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def measure_protrusion(reference: Points, current: Points, landmarks: Points) ->
     if len(before) < LEAST_POINTS or int((bump >= ON_NOSE).sum()) < LEAST_ON_NOSE:
         return None
     x, y = before.T
-    design = np.column_stack([np.ones(len(x)), x, y, x * x, x * y, y * y, bump])
+    design = np.column_stack([np.ones(len(x)), x, y, x * x, x * y, y * y, np.abs(x), bump])
     found = robust_least_squares(design, after)
     across, down = found[-1] / _growth(before, after)
     return Protrusion(float(across), float(down)) if np.isfinite([across, down]).all() else None

@@ -327,12 +327,20 @@ SPECIES: Mapping[str, Species] = {
     for species in (
         Species("printed_photo_flat", "a print, turned by up to 60 degrees", GEOMETRY, _flat_print),
         Species("printed_photo_bent", "a print on a cylinder of 30 to 75 mm radius", GEOMETRY, _bent_print),
-        Species("printed_photo_folded", "a print folded along the nose", GEOMETRY, _folded_print, held_out=True),
-        Species("photo_with_holes", "a print on a living face, holes for eyes and nose", SIMILARITY, _holes),
+        Species("printed_photo_folded", "a print folded along the nose", GEOMETRY, _folded_print),
+        Species(
+            "photo_with_holes", "a print on a living face, holes for eyes and nose", SIMILARITY, _holes, open_hole=True
+        ),
         Species("cut_out_on_face", "a print cut out and bent over a living head", GEOMETRY, _cut_out),
         Species("screen_photo", "a photo on a screen, turned", GEOMETRY, _screen_photo),
         Species("screen_video_recorded", "a genuine session, recorded, on a screen", CUES, _screen_clip),
-        Species("screen_clip_library", "one clip a cue, picked live, on a screen", "unrepeated", _screen_library),
+        Species(
+            "screen_clip_library",
+            "one clip a cue, picked live, on a screen",
+            "passive",
+            _screen_library,
+            open_hole=True,
+        ),
         Species("replayed_stream", "a genuine session's frames, injected again", CUES, _replayed),
         Species("shuffled_stream", "a genuine session's frames in another order", CUES, _shuffled),
         Species("looped_video", "three seconds of the victim, over and over", CUES, _looped),
