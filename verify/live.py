@@ -92,16 +92,14 @@ class LiveSession:
         frame = decode_image(jpeg)
         faces = _near_faces(self.engine.detect(frame))
         face = self.engine.refine(frame, faces[0]) if len(faces) == 1 else None
-        view = self._view(frame, face) if face is not None else None
-        novelty = self._history.add(frame, at=now)
-        observation = Observation(at=now, nonce=nonce, faces=len(faces), face=view, novelty=novelty)
+        observation = self._observe(frame, face, faces=len(faces), nonce=nonce, now=now)
         self._observations.append(observation)
         before = self._script
         step = self._advance(observation, now)
-        if face is not None and view is not None:
+        if face is not None:
             self._compare(frame, face, before=before, step=step)
             if rest_opens(step.state, now):
-                self._tracks = seed_tracks(frame.pixels, face.landmarks)
+                self._begin_tracks(frame, face)
         return step.prompts
 
     def tick(self, *, now: float) -> tuple[Prompt, ...]:
@@ -143,6 +141,16 @@ class LiveSession:
         )
         self._script = step.state
         return step
+
+    def _observe(self, frame: Frame, face: Face | None, *, faces: int, nonce: str, now: float) -> Observation:
+        """All that liveness sees in one frame."""
+        view = self._view(frame, face) if face is not None else None
+        novelty = self._history.add(frame, at=now)
+        return Observation(at=now, nonce=nonce, faces=faces, face=view, novelty=novelty)
+
+    def _begin_tracks(self, frame: Frame, face: Face) -> None:
+        """This frame becomes what motion is measured against."""
+        self._tracks = seed_tracks(frame.pixels, face.landmarks)
 
     def _view(self, frame: Frame, face: Face) -> FaceView:
         """Measure the face, and its motion since the last rest if there is one."""
