@@ -27,6 +27,9 @@ from verify.evidence import Evidence
 TICK_SECONDS = 0.1
 """How often time passes for a session without frames; its shortest pause is five times as long."""
 
+PROMPTS = frozenset({"ask", "rest", "light"})
+"""Messages that carry a nonce: one is in force at a time."""
+
 RESULT_SECONDS = 1.0
 """The result leaves this long after the last frame, or a multiple of it: see `Timing.result_seconds`."""
 
@@ -95,7 +98,7 @@ class RunningSession:
 
     def tell(self, message: Message) -> None:
         """Send a message, and keep it while it is in force, for a phone that resumes."""
-        if message["type"] in {"ask", "rest"}:
+        if message["type"] in PROMPTS:
             self._in_force = {"prompt": message}
         elif message["type"] in {"guide", "done"}:
             self._in_force[message["type"]] = message

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from api.errors import StreamError
-from liveness.prompts import Ask, Done, Guide, Prompt, Rest, Seen
+from liveness.challenge import Accommodation, Repertoire
+from liveness.prompts import Ask, Done, Guide, Light, Prompt, Rest, Seen
 
 SUBPROTOCOL = "heyan.capture.v1"
 
@@ -24,6 +25,15 @@ class ClaimMessage(_PhoneMessage):
 
     type: Literal["claim"]
     secret: Annotated[str, Field(max_length=512)]
+    light: bool = True
+    """False: no light cues, for photosensitive people; more motions are asked instead."""
+    motions: Literal["all", "without_turns"] = "all"
+    """`without_turns`: for people who cannot turn their head; the light must be answered then."""
+
+    @property
+    def accommodation(self) -> Accommodation:
+        """What the challenge is to leave out."""
+        return Accommodation(light=self.light, repertoire=Repertoire(self.motions))
 
 
 class ResumeMessage(_PhoneMessage):
@@ -78,6 +88,8 @@ def prompt_message(prompt: Prompt) -> Message:
         case Ask(index=index, total=total, cue=cue, nonce=nonce, seconds=seconds):
             asked = {"type": "ask", "index": index, "total": total, "cue": str(cue)}
             return {**asked, "nonce": nonce, "seconds": seconds}
+        case Light(index=index, total=total, colour=colour, nonce=nonce):
+            return {"type": "light", "index": index, "total": total, "colour": colour.hex, "nonce": nonce}
         case Seen(index):
             return {"type": "seen", "index": index}
         case Done():

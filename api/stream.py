@@ -20,8 +20,8 @@ TRY_AGAIN_LATER = 1013
 
 LAST_MESSAGES = frozenset({"result", "problem"})
 
-Claim = Callable[[str], Awaitable[RunningSession]]
-"""Claims the session with its secret and starts it."""
+Claim = Callable[[ClaimMessage], Awaitable[RunningSession]]
+"""Claims the session with the message's secret and starts it."""
 
 
 class CaptureConnection:
@@ -50,8 +50,8 @@ class CaptureConnection:
         if SUBPROTOCOL not in self._offered():
             raise StreamError("subprotocol_missing", f"open the WebSocket with the subprotocol {SUBPROTOCOL}")
         match await self._first_message():
-            case ClaimMessage(secret=secret):
-                running = await claim(secret)
+            case ClaimMessage() as message:
+                running = await claim(message)
             case ResumeMessage(secret=secret):
                 running = live.resume(session_id=session_id, secret=secret)
             case _:

@@ -2,7 +2,7 @@
 
 import typer
 
-from benchmarks.commands import demo, pairs, pipeline
+from benchmarks.commands import attacks, demo, pad, pairs, pipeline, train_pad
 
 app = typer.Typer(
     name="heyan-bench",
@@ -14,6 +14,9 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(pairs.pairs)
 app.command()(pipeline.pipeline)
+app.command()(attacks.attacks)
+app.command()(pad.pad)
+app.command()(train_pad.train_pad)
 
 
 @app.callback()

@@ -19,7 +19,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from websockets.asyncio.client import connect
 
-from benchmarks.phone.casting import flat_sheet, living
+from benchmarks.attacks.catalogue import SPECIES, Crime, Likeness
+from benchmarks.phone.casting import living
 from benchmarks.phone.online import PROTOCOL, Attempt, Ended, Phone
 from benchmarks.phone.person import Actor
 from benchmarks.photos import PersonPhotos
@@ -119,7 +120,8 @@ async def _attacks(stage: Stage, cast: Cast) -> tuple[Line, ...]:
     filing = await stage.desk.open(_registrant(cast.first, 3), _registrant(cast.second, 4))
     first, second = filing.subjects
     impostor = living(cast.impostor, engine=stage.engine, rng=stage.rng)
-    photo = flat_sheet(cast.second.photos[0], engine=stage.engine, rng=stage.rng)
+    likeness = Likeness.of(cast.second.photos[0], stage.engine)
+    photo = SPECIES["printed_photo_flat"].stage(Crime(victim=likeness, attacker=likeness, rng=stage.rng))
     other, flat = await asyncio.gather(_verify(stage, filing, first, impostor), _verify(stage, filing, second, photo))
     standings = {subject["state"] for subject in (await stage.desk.state(filing))["subjects"]}
     return (

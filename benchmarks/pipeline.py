@@ -5,7 +5,8 @@ whole work gave them. One thread.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import perf_counter
 
 import cv2
 import numpy as np
@@ -15,12 +16,15 @@ from benchmarks.phone.replay import Replay, record_session
 from benchmarks.recorded import Run, recording, run_bare
 from benchmarks.timing import Timed, Work, interleaved, median_ratio
 from liveness.motion import measure_motion
+from liveness.observation import Observation
 from liveness.relief import measure_relief
+from models.detection import Face
 from models.embedding import cosine
 from models.engine import Engine
-from models.image import decode_image
+from models.image import Frame, decode_image
 from models.pose import pose_from_landmarks
 from models.tracking import follow_tracks, seed_tracks
+from verify.live import LiveSession
 
 LONG_SIDE_640 = 640
 TWO_MEGAPIXELS = 2_000_000
@@ -79,7 +83,8 @@ def measure_live_frame(photo: bytes, *, engine: Engine, rounds: int, advance: Ca
     sessions = interleaved(works, rounds=rounds, advance=advance)
     frames = len(replay.frames)
     means = {name: Timed(tuple(each / frames for each in timed.milliseconds)) for name, timed in sessions.items()}
-    return Measured({**means, **_frame_stages(replay, engine, rounds=20 * rounds)})
+    signals = Timed(tuple(_signals_ms(replay, engine) / frames for _ in range(rounds)))
+    return Measured({**means, "liveness signals": signals, **_frame_stages(replay, engine, rounds=20 * rounds)})
 
 
 def scaled_photos(photos: Sequence[bytes], *, long_side: int | None = None, pixels: int | None = None) -> list[bytes]:
@@ -108,6 +113,34 @@ def _frame_stages(replay: Replay, engine: Engine, *, rounds: int) -> dict[str, T
         "embed (8 frames a session)": lambda: engine.embed(later, face),
     }
     return interleaved(works, rounds=rounds, advance=lambda: None)
+
+
+@dataclass(slots=True)
+class _ClockedSession(LiveSession):
+    """Counts the time that liveness takes beside decoding, networks and comparing."""
+
+    seconds: float = field(default=0.0, init=False)
+
+    def _observe(self, frame: Frame, face: Face | None, *, faces: int, nonce: str, now: float) -> Observation:
+        started = perf_counter()
+        observation = LiveSession._observe(self, frame, face, faces=faces, nonce=nonce, now=now)
+        self.seconds += perf_counter() - started
+        return observation
+
+    def _begin_tracks(self, frame: Frame, face: Face) -> None:
+        started = perf_counter()
+        LiveSession._begin_tracks(self, frame, face)
+        self.seconds += perf_counter() - started
+
+
+def _signals_ms(replay: Replay, engine: Engine) -> float:
+    """Of a whole session, in milliseconds; the report at its end is in it."""
+    session = replay.session(engine, _ClockedSession)
+    assert isinstance(session, _ClockedSession)  # noqa: S101  (it was just made)
+    replay.feed_to(session)
+    started = perf_counter()
+    session.evidence()
+    return 1000 * (session.seconds + perf_counter() - started)
 
 
 def _compare(photos: tuple[bytes, bytes], engine: Engine) -> float:

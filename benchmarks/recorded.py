@@ -1,10 +1,11 @@
 """Records what the networks are given while some work runs, so that the bare networks can be run on the very same."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.attack_detection import AttackDetector
 from models.detection import Detector
 from models.embedding import Embedder
 from models.engine import Engine
@@ -36,11 +37,16 @@ class Recording:
 def recording(engine: Engine) -> Recording:
     """An engine with the same networks that records."""
     runs: list[Run] = []
-    detector, embedder = (
+    detector, embedder, attacks = (
         RecordingNetwork(network._session, network.provider, runs)
-        for network in (engine.detector.network, engine.embedder.network)
+        for network in (engine.detector.network, engine.embedder.network, engine.attack_detector.network)
     )
-    copied = Engine(Detector(detector), Embedder(embedder, engine.contract), engine.pack, engine.threads)
+    copied = replace(
+        engine,
+        detector=Detector(detector),
+        embedder=Embedder(embedder, engine.contract),
+        attack_detector=AttackDetector(attacks, engine.attack_detector.calibration),
+    )
     return Recording(copied, runs)
 
 

@@ -1,29 +1,42 @@
-"""An observation: what one frame showed. Scalars only, no pixels."""
+"""What one frame showed: scalars only."""
 
 from dataclasses import dataclass
 
 from liveness.motion import Motion
+from liveness.nose import Protrusion
+from liveness.perspective import Perspective
 from liveness.relief import Relief
+from models.frame_history import Novelty
+from models.illumination import Illumination
 from models.pose import Pose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceView:
-    """The one face of a frame."""
+    """The one face of a frame. Lengths are shares of the frame's width, coordinates of width and height."""
 
     pose: Pose
-    """From five landmarks; carries the person's own offset."""
+    """From five landmarks: coarse, for framing and for coming back to rest."""
     eye_distance: float
-    """As a share of the frame's width, 0 to 1."""
+    """Between the eyes, as a share of the frame's width."""
     centre_x: float
+    """Of the landmarks' middle, 0 (left) to 1 (right)."""
     centre_y: float
-    """Middle of the face as shares of the frame's width and height, 0 to 1."""
+    """0 (top) to 1 (bottom)."""
+    aspect: float
+    """The frame's height over its width."""
     brightness: float
     """Mean luma of the face, 0 to 1."""
     motion: Motion | None
     """Against the last rest; None without a reference or with too few tracked points."""
     relief: Relief | None
     """Against the last rest; None as above."""
+    protrusion: Protrusion | None
+    """Against the last rest; None as above, or with too few points on the nose."""
+    perspective: Perspective | None
+    """Against the last rest; None as above, or while the face is not larger than then."""
+    illumination: Illumination | None
+    """None while no light cue is shown, or with too little of face or background in the picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +44,12 @@ class Observation:
     """One analysed frame."""
 
     at: float
-    """Arrival in seconds on the server's monotonic clock."""
+    """When the frame reached the service: seconds on its monotonic clock."""
     nonce: str
-    """The nonce that the frame carried."""
+    """The nonce that the frame echoed: the phone had seen that prompt. Empty before the first prompt."""
     faces: int
+    """Faces in the frame that are not clearly somebody far behind."""
     face: FaceView | None
-    """Set if the frame showed exactly one face."""
+    """None unless there is exactly one."""
+    novelty: Novelty
+    """What the frame adds to those before."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from liveness.challenge import Cue
+from liveness.colours import Colour
 
 
 class Guidance(StrEnum):
@@ -45,6 +46,16 @@ class Ask:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Light:
+    """Screen number `index` (from 0) of `total`: fill the screen with the colour; frames carry `nonce` from now on."""
+
+    index: int
+    total: int
+    colour: Colour
+    nonce: str
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """The cue with this index was answered."""
@@ -57,4 +68,4 @@ class Done:
     """Nothing more is needed: stop sending frames."""
 
 
-Prompt = Guide | Rest | Ask | Seen | Done
+Prompt = Guide | Rest | Ask | Light | Seen | Done

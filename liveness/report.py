@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from liveness.challenge import Cue
+from liveness.challenge import Cue, Repertoire
+from liveness.light import LightAnswer
 
 
 class CueOutcome(StrEnum):
@@ -53,8 +54,15 @@ class Signal:
 class LivenessReport:
     """All that liveness found in one session."""
 
+    repertoire: Repertoire
     cues: tuple[CueReport, ...]
+    complete: bool
+    """Whether all was asked that had to be, and answered."""
     signals: tuple[Signal, ...]
+    light: LightAnswer | None
+    """None if no light cue was shown to its end, or too little was seen."""
+    trust: float
+    """Weighted mean of the supporting signals' scores, 0 to 1 (`liveness.assessment.trust`)."""
     frames: int
     """Frames that were analysed."""
     capture: str = "unattested"

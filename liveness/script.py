@@ -1,9 +1,9 @@
-"""The course of one session: framing, then rest and cue in turn, as a pure state machine.
+"""The course of one session: framing, rest and cue in turn, then the screens, as a pure state machine.
 
 `advance` takes a state, an observation (or None: time alone has passed) and the time, and gives the next state and
 what to tell the phone. Frames count for a cue only if they echo its nonce; its window opens at the first echo and
 ends by the server's clock, so that a slow network costs patience, not honesty. The next cue is not told before the
-last was answered.
+last was answered. Where the screens' light says nothing, or was not wanted, more cues follow.
 """
 
 from dataclasses import dataclass, replace
@@ -11,12 +11,15 @@ from enum import StrEnum
 from statistics import median
 
 from liveness.answer import Answer, extent, judge_motion
-from liveness.challenge import Challenge
+from liveness.challenge import CUES_PER_CHALLENGE, Challenge
+from liveness.colours import HOLD_SECONDS
 from liveness.framing import framing_guidance
+from liveness.light import LightAnswer, LitFrame, measure_light
 from liveness.observation import FaceView, Observation
-from liveness.prompts import Ask, Done, Guidance, Guide, Prompt, Rest, Seen
-from liveness.report import CueOutcome, CueReport
-from liveness.thresholds import CueThresholds
+from liveness.prompts import Ask, Done, Guidance, Guide, Light, Prompt, Rest, Seen
+from liveness.report import CueOutcome, CueReport, Status
+from liveness.signals import light_signal
+from liveness.thresholds import CueThresholds, LivenessThresholds, SignalThresholds
 from models.pose import Pose
 
 FRAMING_FRAMES = 3
@@ -29,6 +32,11 @@ CUE_SECONDS = 7.0
 ECHO_SECONDS = 8.0
 """From telling a cue to the first echo of its nonce: the slowest network that is served."""
 
+FRAMES_PER_SCREEN = 2
+"""Fewest frames under a colour."""
+SCREEN_SECONDS = 5.0
+"""From the first frame under a colour to the next colour: the slowest camera that is served."""
+
 NO_NONCE = ""
 """The nonce of frames that are sent before the first rest."""
 
@@ -39,6 +47,7 @@ class Phase(StrEnum):
     FRAMING = "framing"
     REST = "rest"
     CUE = "cue"
+    LIGHT = "light"
     DONE = "done"
 
 
@@ -60,6 +69,14 @@ class ScriptState:
     """The person's own straight look, from the framing."""
     peak: float | None = None
     reports: tuple[CueReport, ...] = ()
+    screen: int = 0
+    frames: int = 0
+    """Under the screen that is shown."""
+    lit: tuple[LitFrame, ...] = ()
+    light: LightAnswer | None = None
+    """How the screens were answered; None before their end, and where too little was seen."""
+    complete: bool = False
+    """Whether all was asked that had to be, and answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +96,7 @@ def advance(
     state: ScriptState,
     *,
     challenge: Challenge,
-    thresholds: CueThresholds,
+    thresholds: LivenessThresholds,
     observation: Observation | None,
     now: float,
 ) -> Step:
@@ -88,9 +105,11 @@ def advance(
         case Phase.FRAMING:
             return _frame(state, challenge, observation, now)
         case Phase.REST:
-            return _rest(state, challenge, thresholds, observation, now)
+            return _rest(state, challenge, thresholds.cues, observation, now)
         case Phase.CUE:
-            return _cue(state, challenge, thresholds, observation, now)
+            return _cue(state, challenge, thresholds.cues, observation, now)
+        case Phase.LIGHT:
+            return _light(state, challenge, thresholds.signals, observation, now)
         case Phase.DONE:
             return Step(state)
 
@@ -100,10 +119,19 @@ def rest_opens(state: ScriptState, now: float) -> bool:
     return state.phase is Phase.REST and state.opened_at == now
 
 
+def counts_for_identity(before: ScriptState, step: Step) -> bool:
+    """Whether a frame is one that the person is compared by: each cue's first and last, the light's first and last."""
+    after = step.state
+    cue_opened = before.phase is Phase.CUE and before.opened_at is None and after.opened_at is not None
+    answered = any(isinstance(prompt, Seen) for prompt in step.prompts)
+    light_began = before.phase is Phase.LIGHT and not before.lit and bool(after.lit)
+    return cue_opened or answered or light_began or (before.phase is Phase.LIGHT and after.phase is not Phase.LIGHT)
+
+
 def final_reports(state: ScriptState, challenge: Challenge) -> tuple[CueReport, ...]:
-    """One report a cue, in order; cues that were never reached say so."""
+    """One report a cue, in order; those that everybody is asked and that were never reached say so."""
     reached = len(state.reports)
-    return state.reports + tuple(_not_asked(challenge, index) for index in range(reached, len(challenge.cues)))
+    return state.reports + tuple(_not_asked(challenge, index) for index in range(reached, CUES_PER_CHALLENGE))
 
 
 def _frame(state: ScriptState, challenge: Challenge, observation: Observation | None, now: float) -> Step:
@@ -212,9 +240,62 @@ def _end_cue(state: ScriptState, challenge: Challenge, outcome: CueOutcome, now:
     ended = replace(state, reports=(*state.reports, report))
     if not answered:
         return _finish(ended)
-    following = state.index + 1
-    next_step = _finish(ended) if following == len(challenge.cues) else _to_rest(ended, challenge, following, now)
-    return Step(next_step.state, (Seen(state.index), *next_step.prompts))
+    following = _after_cue(ended, challenge, now)
+    return Step(following.state, (Seen(state.index), *following.prompts))
+
+
+def _after_cue(state: ScriptState, challenge: Challenge, now: float) -> Step:
+    answered = len(state.reports)
+    if answered == len(challenge.cues):
+        return _finish(replace(state, complete=True))
+    if answered == CUES_PER_CHALLENGE and challenge.screens:
+        return _to_screen(state, challenge, index=0, now=now)
+    return _to_rest(state, challenge, answered, now)
+
+
+def _light(
+    state: ScriptState,
+    challenge: Challenge,
+    thresholds: SignalThresholds,
+    observation: Observation | None,
+    now: float,
+) -> Step:
+    """A colour stays for its time and for at least two frames under it; then the next, or what the face answered."""
+    if _screen_is_over(state, now):
+        return _finish(state)
+    if observation is None or observation.nonce != challenge.screens[state.screen].nonce:
+        return Step(state)
+    opened_at = now if state.opened_at is None else state.opened_at
+    seen = observation.face.illumination if observation.face is not None else None
+    lit = state.lit if seen is None else (*state.lit, LitFrame(state.screen, seen))
+    state = replace(state, opened_at=opened_at, lit=lit, frames=state.frames + 1)
+    if now - opened_at < HOLD_SECONDS or state.frames < FRAMES_PER_SCREEN:
+        return Step(state)
+    if state.screen + 1 < len(challenge.screens):
+        return _to_screen(state, challenge, index=state.screen + 1, now=now)
+    return _after_light(replace(state, light=measure_light(lit, challenge.colours)), challenge, thresholds, now)
+
+
+def _screen_is_over(state: ScriptState, now: float) -> bool:
+    if state.opened_at is None:
+        return now - state.told_at > ECHO_SECONDS
+    return now - state.opened_at > SCREEN_SECONDS
+
+
+def _after_light(state: ScriptState, challenge: Challenge, thresholds: SignalThresholds, now: float) -> Step:
+    """Light that says nothing asks for more cues; it never passes by itself."""
+    if light_signal(state.light, thresholds).status is Status.INCONCLUSIVE:
+        return _to_rest(state, challenge, len(state.reports), now)
+    return _finish(replace(state, complete=True))
+
+
+def _to_screen(state: ScriptState, challenge: Challenge, *, index: int, now: float) -> Step:
+    screen = challenge.screens[index]
+    state = replace(
+        state, phase=Phase.LIGHT, screen=index, told_at=now, opened_at=None, frames=0, peak=None, guidance=None
+    )
+    prompt = Light(index=index, total=len(challenge.screens), colour=screen.colour, nonce=screen.nonce)
+    return Step(state, (prompt,))
 
 
 def _to_rest(state: ScriptState, challenge: Challenge, index: int, now: float) -> Step:
@@ -226,7 +307,7 @@ def _to_cue(state: ScriptState, challenge: Challenge, *, now: float) -> Step:
     index = state.index
     ask = Ask(
         index=index,
-        total=len(challenge.cues),
+        total=len(challenge.cues) if index >= CUES_PER_CHALLENGE else CUES_PER_CHALLENGE,
         cue=challenge.cues[index],
         nonce=challenge.nonces[index],
         seconds=CUE_SECONDS,

@@ -75,13 +75,13 @@ def drop_constant_inputs(graph: GraphProto) -> None:
 
 
 def fold_batch_norms(graph: GraphProto) -> None:
-    """Fold each BatchNormalization into the Conv or Gemm before it, or into the Gemm behind it."""
+    """Fold each BatchNormalization into the Conv or Gemm before it, or into the Gemm behind it; others stay."""
     _bypass(graph, "Dropout")
     for norm in [node for node in graph.node if node.op_type == "BatchNormalization"]:
         before = _producer(graph, norm.input[0])
         if before is not None and before.op_type in {"Conv", "Gemm"} and len(_consumers(graph, before.output[0])) == 1:
             _fold_into_previous(graph, norm, before)
-        else:
+        elif [node.op_type for node in _consumers(graph, norm.output[0])] == ["Flatten"]:
             _fold_into_next(graph, norm)
     _drop_unused(graph)
 

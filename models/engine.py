@@ -5,14 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.alignment import SIDE, align
+from models.attack_detection import AttackDetector, read_calibration
 from models.detection import FIRST_SIDE, Detector, Face
 from models.embedding import Embedder, Embedding
 from models.errors import FaceError, ModelError
 from models.image import Frame
 from models.manifest import load_manifest
-from models.prepare import read_compiled
+from models.pad_crops import SIDE as VIEW_SIDE
+from models.pad_crops import pad_views
+from models.prepare import read_compiled, read_shipped
 from models.quality import Quality, measure_quality
 from models.session import load_network, runtime_info
+
+ATTACK_DETECTOR = "heyan_pad_1"
+"""The network for presentation attack detection; it belongs to no pack."""
 
 LEAST_EYE_DISTANCE = 24.0
 """Pixels between the eyes below which a photo is refused. ICAO 9303 asks for 90 on ID photos; SFace's own input has 35,
@@ -28,6 +34,7 @@ class Engine:
 
     detector: Detector
     embedder: Embedder
+    attack_detector: AttackDetector
     pack: str
     threads: int
 
@@ -39,6 +46,8 @@ class Engine:
             ModelError: `pack_unknown`, `model_missing`, `model_checksum_mismatch`, `model_invalid`, `provider_missing`.
         """
         names = load_manifest().pack(pack)
+        if names.detector is None or names.embedder is None:
+            raise ModelError("pack_unknown", f"the pack {pack!r} compares no faces: set HEYAN_PACK to another")
         contract = load_manifest().models[names.embedder].contract
         if contract is None:
             raise ModelError("model_invalid", f"the manifest's embedder {names.embedder!r} has no contract")
@@ -54,7 +63,11 @@ class Engine:
             threads=threads,
             warm_up=(1, SIDE, SIDE, 3),
         )
-        return cls(Detector(detector), Embedder(embedder, contract), pack, threads)
+        attacks = load_network(
+            read_shipped(ATTACK_DETECTOR), provider=provider, threads=threads, warm_up=(1, 2, VIEW_SIDE, VIEW_SIDE, 3)
+        )
+        attack_detector = AttackDetector(attacks, read_calibration(ATTACK_DETECTOR))
+        return cls(Detector(detector), Embedder(embedder, contract), attack_detector, pack, threads)
 
     @property
     def contract(self) -> str:
@@ -72,6 +85,13 @@ class Engine:
     def embed(self, frame: Frame, face: Face) -> Embedding:
         """Embedding of one face, aligned from the full-resolution frame. Raises ModelError `embedding_not_finite`."""
         return self.embedder.embed([align(frame, face)])[0]
+
+    def live_logit(self, frame: Frame, face: Face) -> float:
+        """How much one face looks like a live one, not like a picture of one; pool over a clip before judging.
+
+        Raises ModelError `logit_not_finite`.
+        """
+        return self.attack_detector.logit(pad_views(frame.pixels, face.box))
 
     def quality(self, frame: Frame, face: Face) -> Quality:
         """Quality measures of one face."""

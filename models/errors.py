@@ -28,4 +28,4 @@ class FaceError(ModelsError):
 
 class ModelError(ModelsError):
     """`model_unknown`, `model_missing`, `model_checksum_mismatch`, `model_source_unavailable`, `model_invalid`,
-    `pack_unknown`, `provider_missing`, `embedding_not_finite`, `embedding_contract_mismatch`."""
+    `pack_unknown`, `provider_missing`, `embedding_not_finite`, `embedding_contract_mismatch`, `logit_not_finite`."""

@@ -27,7 +27,7 @@ class Carrier:
 class ModelEntry:
     """One weight file."""
 
-    task: Literal["detection", "embedding"]
+    task: Literal["detection", "embedding", "presentation_attack_detection"]
     file: str
     sha256: str
     licence: str
@@ -37,6 +37,8 @@ class ModelEntry:
     member: str | None = None
     """Path of the file inside the carrier's archive."""
     urls: tuple[str, ...] = ()
+    shipped: bool = False
+    """Part of this package, in `models/weights`: trained here, runs as it is."""
     channel_order: Literal["bgr", "rgb"]
     mean: tuple[float, float, float]
     scale: float
@@ -50,11 +52,17 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """A detector and an embedder that belong together."""
+    """Models that belong together: a detector and an embedder, or networks for presentation attack detection."""
 
-    detector: str
-    embedder: str
+    detector: str | None = None
+    embedder: str | None = None
+    attack_detectors: tuple[str, ...] = ()
     licence: str
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of all of them."""
+        return tuple(name for name in (self.detector, self.embedder, *self.attack_detectors) if name is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +81,7 @@ class Manifest:
 
     def pack_models(self, name: str) -> Mapping[str, ModelEntry]:
         """The entries of a pack by model name."""
-        pack = self.pack(name)
-        return {model: self.models[model] for model in (pack.detector, pack.embedder)}
+        return {model: self.models[model] for model in self.pack(name).models}
 
 
 @cache

@@ -9,6 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import onnx
@@ -106,6 +107,19 @@ def read_compiled(data_dir: Path, pack: str, name: str) -> bytes:
             "model_checksum_mismatch", f"{model.compiled} is damaged; run `heyan models prepare` to compile it anew"
         )
     return model.compiled.read_bytes()
+
+
+def read_shipped(name: str) -> bytes:
+    """The bytes of a network that is part of this package, checksum verified.
+
+    Raises:
+        ModelError: `model_checksum_mismatch` if the installation is damaged.
+    """
+    entry = load_manifest().models[name]
+    content = files("models").joinpath("weights", entry.file).read_bytes()
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise ModelError("model_checksum_mismatch", f"{entry.file} of this installation is damaged: install heyan anew")
+    return content
 
 
 def _pack_inventory(manifest: Manifest, data_dir: Path, pack: str) -> Iterator[PreparedModel]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 Points = NDArray[np.float32]
 Grey = NDArray[np.uint8]
 
-MOST_POINTS = 90
+MOST_POINTS = 80
+MOST_ON_NOSE = 24
 LEAST_POINTS = 12
 LEAST_SURVIVED = 0.3
 """Share of the reference's points below which what is left is no sample of the face any more."""
@@ -57,11 +58,12 @@ class Tracks:
 def seed_tracks(pixels: NDArray[np.uint8], landmarks: Points) -> Tracks:
     """Start tracks on a frame. `pixels`: uint8 (H, W, 3) BGR; `landmarks`: (5, 2) pixels."""
     grey = _grey(pixels)
+    nose = _nose_mask(grey.shape, landmarks)
+    face = np.where(nose > 0, np.uint8(0), _face_mask(grey.shape, landmarks))
     spacing = max(2.0, 0.08 * _eye_distance(landmarks))
-    found = cv2.goodFeaturesToTrack(
-        grey, MOST_POINTS, qualityLevel=0.005, minDistance=spacing, mask=_face_mask(grey.shape, landmarks), blockSize=5
+    points = np.concatenate(
+        [_features(grey, face, MOST_POINTS, spacing), _features(grey, nose, MOST_ON_NOSE, 0.75 * spacing)]
     )
-    points = np.zeros((0, 2), np.float32) if found is None else found.reshape(-1, 2).astype(np.float32)
     return Tracks(points, points, landmarks, len(points), landmarks, grey)
 
 
@@ -75,6 +77,12 @@ def follow_tracks(tracks: Tracks, pixels: NDArray[np.uint8], landmarks: Points) 
     back, returned = _flow(grey, tracks.grey, there, tracks.current)
     kept = found & returned & (np.hypot(*(back - tracks.current).T) < BACK_ERROR_PX)
     return Tracks(tracks.reference[kept], there[kept], tracks.landmarks, tracks.seeded, landmarks, grey)
+
+
+def _features(grey: Grey, mask: NDArray[np.uint8], most: int, spacing: float) -> Points:
+    """The best features inside a mask, (N, 2); the nose has a budget of its own, since eyes and mouth have more."""
+    found = cv2.goodFeaturesToTrack(grey, most, qualityLevel=0.005, minDistance=spacing, mask=mask, blockSize=5)
+    return np.zeros((0, 2), np.float32) if found is None else found.reshape(-1, 2).astype(np.float32)
 
 
 def _flow(before: Grey, after: Grey, points: Points, guess: Points) -> tuple[Points, NDArray[np.bool_]]:
@@ -103,6 +111,18 @@ def _face_mask(shape: tuple[int, ...], landmarks: Points) -> NDArray[np.uint8]:
     centre = tuple(float(value) for value in (eyes + mouth) / 2)
     mask = np.zeros(shape[:2], np.uint8)
     cv2.ellipse(mask, (centre, axes, float(np.degrees(np.arctan2(across[1], across[0])))), 255, -1)
+    return mask
+
+
+def _nose_mask(shape: tuple[int, ...], landmarks: Points) -> NDArray[np.uint8]:
+    """From the eyes' line to below the tip, as broad as the wings."""
+    eyes, tip = landmarks[:2].mean(axis=0), landmarks[2]
+    across = landmarks[1] - landmarks[0]
+    distance = _eye_distance(landmarks)
+    centre = tuple(float(value) for value in 0.25 * eyes + 0.75 * tip)
+    mask = np.zeros(shape[:2], np.uint8)
+    angle = float(np.degrees(np.arctan2(across[1], across[0])))
+    cv2.ellipse(mask, (centre, (0.6 * distance, 0.9 * distance), angle), 255, -1)
     return mask
 
 

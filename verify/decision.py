@@ -76,9 +76,11 @@ def _same_contract(evidence: Evidence, policy: Policy) -> Decision | None:
     return None if evidence.contract == policy.contract else Referred(Reason.CONTRACT)
 
 
-def _attack_signal(evidence: Evidence, _: Policy) -> Decision | None:
+def _attack_signal(evidence: Evidence, policy: Policy) -> Decision | None:
     """A signal that says attack outweighs every excuse below."""
-    failed = next((signal for signal in evidence.liveness.signals if signal.status is Status.FAIL), None)
+    rejecting = policy.liveness.fusion.rejecting
+    signals = (signal for signal in evidence.liveness.signals if signal.name in rejecting)
+    failed = next((signal for signal in signals if signal.status is Status.FAIL), None)
     return Rejected(Reason.LIVENESS, failed.name) if failed else None
 
 
@@ -104,11 +106,12 @@ def _one_face(evidence: Evidence, policy: Policy) -> Decision | None:
 
 
 def _cues_answered(evidence: Evidence, _: Policy) -> Decision | None:
+    """All that was asked was answered, and all was asked that had to be."""
     outcomes = [report.outcome for report in evidence.liveness.cues]
     if CueOutcome.WRONG_MOTION in outcomes:
         return Retry(Reason.WRONG_MOTION)
     answered = bool(outcomes) and all(outcome is CueOutcome.ANSWERED for outcome in outcomes)
-    return None if answered else Retry(Reason.CUE_NOT_ANSWERED)
+    return None if answered and evidence.liveness.complete else Retry(Reason.CUE_NOT_ANSWERED)
 
 
 def _good_pictures(evidence: Evidence, policy: Policy) -> Decision | None:
@@ -124,13 +127,20 @@ def _compared(evidence: Evidence, policy: Policy) -> Decision | None:
     return None if evidence.compared_frames >= policy.compared_frames else Retry(Reason.NOT_MEASURED)
 
 
-def _conclusive(evidence: Evidence, _: Policy) -> Decision | None:
-    """Missing liveness evidence is never a pass, and no signal at all is missing evidence too."""
-    signals = evidence.liveness.signals
-    if not signals:
-        return Referred(Reason.LIVENESS_INCONCLUSIVE)
-    unclear = next((signal for signal in signals if signal.status is not Status.PASS), None)
-    return Referred(Reason.LIVENESS_INCONCLUSIVE, unclear.name) if unclear else None
+def _conclusive(evidence: Evidence, policy: Policy) -> Decision | None:
+    """The required signals pass: missing liveness evidence is never a pass."""
+    required = policy.liveness.fusion.required.get(evidence.liveness.repertoire, ())
+    passed = {signal.name for signal in evidence.liveness.signals if signal.status is Status.PASS}
+    unclear = next((name for name in required if name not in passed), None)
+    if required and unclear is None:
+        return None
+    return Referred(Reason.LIVENESS_INCONCLUSIVE, unclear)
+
+
+def _trusted(evidence: Evidence, policy: Policy) -> Decision | None:
+    """What supports the required signals is strong enough together."""
+    trusted = evidence.liveness.trust >= policy.liveness.fusion.trust
+    return None if trusted else Referred(Reason.LIVENESS_INCONCLUSIVE, "trust")
 
 
 RULES: tuple[Rule, ...] = (
@@ -143,6 +153,7 @@ RULES: tuple[Rule, ...] = (
     _good_pictures,
     _compared,
     _conclusive,
+    _trusted,
 )
 
 NOT_VERIFIED = "not_verified"

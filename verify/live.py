@@ -11,27 +11,38 @@ from statistics import median
 
 from liveness.assessment import assess
 from liveness.challenge import Challenge
-from liveness.motion import measure_motion
+from liveness.motion import Motion, measure_motion
+from liveness.nose import measure_protrusion
 from liveness.observation import FaceView, Observation
-from liveness.prompts import Prompt, Seen
+from liveness.perspective import measure_perspective
+from liveness.prompts import Prompt
 from liveness.relief import measure_relief
-from liveness.script import Phase, ScriptState, Step, advance, begin, final_reports, rest_opens
+from liveness.script import Phase, ScriptState, Step, advance, begin, counts_for_identity, rest_opens
 from models.detection import Face
 from models.embedding import Embedding, cosine, mean_embedding
 from models.engine import BYSTANDER, Engine
+from models.frame_history import FrameHistory
+from models.illumination import measure_illumination
 from models.image import Frame, decode_image
 from models.pose import pose_from_landmarks
 from models.quality import Quality
-from models.tracking import Tracks, follow_tracks, seed_tracks
+from models.tracking import Points, Tracks, follow_tracks, seed_tracks
 from verify.evidence import Evidence
 from verify.policy import Policy
 
 NAN = float("nan")
 
+TrackedPoints = tuple[Points, Points, Points]
+"""Points in the reference view and now, and the reference view's landmarks: see `models.tracking.Tracks`."""
+
+MOST_PASSIVE = 8
+"""Frames of a session that the passive attack detection looks at: those with which a cue begins, so that they show the
+face from the front."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A frame that was compared with the reference: when a cue opened, and when it was answered."""
+    """A frame that was compared with the reference (`liveness.script.counts_for_identity`)."""
 
     embedding: Embedding
     quality: Quality
@@ -55,6 +66,8 @@ class LiveSession:
     _last_seq: int = field(default=-1, init=False)
     _observations: list[Observation] = field(default_factory=list, init=False)
     _compared: list[Compared] = field(default_factory=list, init=False)
+    _live_logits: list[float] = field(default_factory=list, init=False)
+    _history: FrameHistory = field(default_factory=FrameHistory, init=False)
 
     def __post_init__(self) -> None:
         self._script = begin(now=self.started_at)
@@ -79,15 +92,14 @@ class LiveSession:
         frame = decode_image(jpeg)
         faces = _near_faces(self.engine.detect(frame))
         face = self.engine.refine(frame, faces[0]) if len(faces) == 1 else None
-        view = self._view(frame, face) if face is not None else None
-        observation = Observation(at=now, nonce=nonce, faces=len(faces), face=view)
+        observation = self._observe(frame, face, faces=len(faces), nonce=nonce, now=now)
         self._observations.append(observation)
         before = self._script
         step = self._advance(observation, now)
-        if face is not None and view is not None:
+        if face is not None:
             self._compare(frame, face, before=before, step=step)
             if rest_opens(step.state, now):
-                self._tracks = seed_tracks(frame.pixels, face.landmarks)
+                self._begin_tracks(frame, face)
         return step.prompts
 
     def tick(self, *, now: float) -> tuple[Prompt, ...]:
@@ -104,10 +116,12 @@ class LiveSession:
             least_similarity=min(cosines, default=NAN),
             compared_frames=len(cosines),
             liveness=assess(
-                cues=final_reports(self._script, self.challenge),
+                challenge=self.challenge,
+                script=self._script,
                 observations=self._observations,
                 face_chain=[cosine(one, following) for one, following in pairwise(embeddings)],
-                thresholds=self.policy.liveness.signals,
+                live_probability=self._live_probability(),
+                thresholds=self.policy.liveness,
             ),
             no_face_share=self._share(lambda faces: faces == 0),
             several_faces_share=self._share(lambda faces: faces > 1),
@@ -121,18 +135,31 @@ class LiveSession:
         step = advance(
             self._script,
             challenge=self.challenge,
-            thresholds=self.policy.liveness.cues,
+            thresholds=self.policy.liveness,
             observation=observation,
             now=now,
         )
         self._script = step.state
         return step
 
+    def _observe(self, frame: Frame, face: Face | None, *, faces: int, nonce: str, now: float) -> Observation:
+        """All that liveness sees in one frame."""
+        view = self._view(frame, face) if face is not None else None
+        novelty = self._history.add(frame, at=now)
+        return Observation(at=now, nonce=nonce, faces=faces, face=view, novelty=novelty)
+
+    def _begin_tracks(self, frame: Frame, face: Face) -> None:
+        """This frame becomes what motion is measured against."""
+        self._tracks = seed_tracks(frame.pixels, face.landmarks)
+
     def _view(self, frame: Frame, face: Face) -> FaceView:
         """Measure the face, and its motion since the last rest if there is one."""
         if self._tracks is not None:
             self._tracks = follow_tracks(self._tracks, frame.pixels, face.landmarks)
         tracks = self._tracks if self._tracks is not None and self._tracks.usable else None
+        points = None if tracks is None else (tracks.reference, tracks.current, tracks.landmarks)
+        motion = None if points is None else self._motion(points)
+        closer = motion is not None and motion.scale >= self.policy.liveness.signals.perspective_growth
         height, width = frame.pixels.shape[:2]
         quality = self.engine.quality(frame, face)
         centre_x, centre_y = face.landmarks.mean(axis=0)
@@ -141,17 +168,29 @@ class LiveSession:
             eye_distance=quality.eye_distance_px / width,
             centre_x=float(centre_x) / width,
             centre_y=float(centre_y) / height,
+            aspect=height / width,
             brightness=quality.brightness,
-            motion=None if tracks is None else measure_motion(tracks.reference, tracks.current, tracks.landmarks),
-            relief=None if tracks is None else measure_relief(tracks.reference, tracks.current, tracks.landmarks),
+            motion=motion,
+            relief=None if points is None else measure_relief(*points),
+            protrusion=None if points is None else measure_protrusion(*points),
+            perspective=measure_perspective(*points) if points is not None and closer else None,
+            illumination=measure_illumination(frame, face) if self._script.phase is Phase.LIGHT else None,
         )
 
+    def _motion(self, points: TrackedPoints) -> Motion | None:
+        return measure_motion(*points)
+
     def _compare(self, frame: Frame, face: Face, *, before: ScriptState, step: Step) -> None:
-        """Keep the embedding of the frames that count: the first echo of a cue, and its answer."""
-        opened = before.phase is Phase.CUE and before.opened_at is None and step.state.opened_at is not None
-        answered = any(isinstance(prompt, Seen) for prompt in step.prompts)
-        if opened or answered:
-            self._compared.append(Compared(self.engine.embed(frame, face), self.engine.quality(frame, face)))
+        """Keep the embedding of the frames that count."""
+        if not counts_for_identity(before, step):
+            return
+        self._compared.append(Compared(self.engine.embed(frame, face), self.engine.quality(frame, face)))
+        if before.opened_at is None and len(self._live_logits) < MOST_PASSIVE:
+            self._live_logits.append(self.engine.live_logit(frame, face))
+
+    def _live_probability(self) -> float | None:
+        """Pooled over the frames that were looked at; None without any."""
+        return self.engine.attack_detector.probability(self._live_logits) if self._live_logits else None
 
     def _share(self, which: Callable[[int], bool]) -> float:
         counted = sum(which(observation.faces) for observation in self._observations)

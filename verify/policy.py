@@ -6,7 +6,8 @@ from importlib.resources import files
 
 import msgspec
 
-from liveness.thresholds import LivenessThresholds
+from liveness.assessment import SIGNALS
+from liveness.thresholds import FusionThresholds, LivenessThresholds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,15 @@ def parse_policy(text: str) -> Policy:
         PolicyError: the text is no TOML, lacks a field or holds one of the wrong type.
     """
     try:
-        return msgspec.convert(tomllib.loads(text), Policy, strict=True)
+        policy = msgspec.convert(tomllib.loads(text), Policy, strict=True)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise PolicyError("policy_invalid", f"the policy cannot be read: {error}") from error
+    unknown = sorted(_named(policy.liveness.fusion) - SIGNALS)
+    if unknown:
+        raise PolicyError("policy_invalid", f"the policy names signals that are not measured: {', '.join(unknown)}")
+    return policy
+
+
+def _named(fusion: FusionThresholds) -> set[str]:
+    required = {name for names_ in fusion.required.values() for name in names_}
+    return required | set(fusion.rejecting) | set(fusion.weights)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from random import Random
 from typing import TypeVar
 
-from liveness.challenge import Challenge, draw_challenge
+from liveness.challenge import EVERYTHING, Accommodation, Challenge, draw_challenge
 from models.embedding import Embedding
 from verify import scores
 from verify.audit import Event
@@ -137,14 +137,14 @@ class Sessions:
         except NotFound:
             raise _grant_invalid() from None
 
-    async def claim(self, session_id: str, secret: str) -> Claim:
+    async def claim(self, session_id: str, secret: str, accommodation: Accommodation = EVERYTHING) -> Claim:
         """Draw the challenge and burn it: a session runs once.
 
         Raises:
             NotFound: `session_unknown`. Refused: `session_secret_invalid`. Conflict: `session_already_claimed`,
             `case_not_open`. Gone: `session_expired`, `invite_revoked`, `reference_gone`.
         """
-        challenge = draw_challenge(self.rng)
+        challenge = draw_challenge(self.rng, accommodation)
 
         def transition(file: CaseFile, now: float) -> Change[tuple[CaseFile, Subject]]:
             session = _known_session(file, session_id, secret)
@@ -158,7 +158,12 @@ class Sessions:
                 cues=tuple(cue.value for cue in challenge.cues),
             )
             subject = file.subjects[session.subject_id]
-            details = {"session": session_id, "challenge": challenge.id}
+            details = {
+                "session": session_id,
+                "challenge": challenge.id,
+                "motions": accommodation.repertoire.value,
+                "light": "asked" if accommodation.light else "left_out",
+            }
             event = Event(name="session.claimed", actor=f"subject:{subject.id}", details=details)
             after = file.with_(claimed)
             return Change(after=after, event=event, value=(after, subject), not_after=session.claim_until)

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 import numpy as np
 
+from liveness.assessment import MORE_CUES, SIGNALS, trust
 from liveness.report import CueOutcome, CueReport, LivenessReport, Signal, Status
 from models.embedding import Embedding
 from models.errors import FaceError
@@ -157,13 +158,25 @@ def simulated_evidence(part: Part, claim: Claim, policy: Policy) -> Evidence:
         CueReport(cue=cue, outcome=part.cue, asked_at=None, opened_at=None, answered_at=None, peak=None)
         for cue in claim.challenge.cues
     )
-    signal = Signal(name=SIMULATED, raw=None, score=1.0, status=part.signal)
+    score = float(part.signal is Status.PASS)
+    signals = tuple(
+        Signal(name=name, raw=None, score=score, status=part.signal) for name in sorted(SIGNALS - {MORE_CUES})
+    )
     convincing = Evidence(
         contract=policy.contract,
         similarity=1.0,
         least_similarity=1.0,
         compared_frames=policy.compared_frames,
-        liveness=LivenessReport(cues=cues, signals=(signal,), frames=0, capture=SIMULATED),
+        liveness=LivenessReport(
+            repertoire=claim.challenge.repertoire,
+            cues=cues,
+            complete=part.cue is CueOutcome.ANSWERED,
+            signals=signals,
+            light=None,
+            trust=trust(signals, cues, policy.liveness.fusion.weights),
+            frames=0,
+            capture=SIMULATED,
+        ),
         no_face_share=0.0,
         several_faces_share=0.0,
         eye_distance_px=FAR,

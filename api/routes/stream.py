@@ -6,7 +6,7 @@ from fastapi import APIRouter, WebSocket
 
 from api.composition import Services
 from api.live_sessions import Finish, RunningSession
-from api.messages import Message, result_message
+from api.messages import ClaimMessage, Message, result_message
 from api.stream import CaptureConnection
 from verify.evidence import Evidence
 from verify.live import LiveSession
@@ -20,18 +20,18 @@ async def stream(socket: WebSocket, session_id: str) -> None:
     """One live session; docs/stream.md describes the protocol."""
     services: Services = socket.app.state.services
 
-    async def claim(secret: str) -> RunningSession:
-        return await start_session(services, session_id=session_id, secret=secret)
+    async def claim(message: ClaimMessage) -> RunningSession:
+        return await start_session(services, session_id=session_id, message=message)
 
     connection = CaptureConnection(socket, max_frame_bytes=services.settings.max_frame_bytes)
     await connection.serve(session_id=session_id, live=services.live, claim=claim)
 
 
-async def start_session(services: Services, *, session_id: str, secret: str) -> RunningSession:
+async def start_session(services: Services, *, session_id: str, message: ClaimMessage) -> RunningSession:
     """Take a place, burn the challenge, and only then run a model."""
     services.live.admit()
     try:
-        claim = await services.sessions.claim(session_id, secret)
+        claim = await services.sessions.claim(session_id, message.secret, message.accommodation)
         attempt = LiveSession(
             engine=services.engine,
             challenge=claim.challenge,

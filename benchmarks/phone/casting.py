@@ -1,12 +1,13 @@
-"""Makes actors of photos: who stands in front of the camera, and what is held before it."""
+"""Makes people of photos: who stands in front of the camera."""
 
 from random import Random
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.phone.head import Head
 from benchmarks.phone.person import Person
-from benchmarks.phone.photo_holder import PhotoHolder
 from models.detection import Face
 from models.engine import Engine
 from models.image import Frame, decode_image
@@ -16,23 +17,34 @@ FRONTAL_YAW, FRONTAL_PITCH = 10.0, 13.0
 """Degrees off the camera up to which a photo can pass for an ID photo. Pitch from landmarks has the larger spread."""
 
 
-def living(photo: bytes, *, engine: Engine, rng: Random) -> Person:
+def living(
+    photo: bytes,
+    *,
+    engine: Engine,
+    rng: Random,
+    unrest: float = 1.0,
+    glasses: bool = False,
+    room_lux: float | None = None,
+) -> Person:
     """A person with the face of a photo, who follows the cues."""
     frame, face = _face_of(photo, engine)
-    return Person(Head.from_photo(frame.pixels, face.landmarks), rng)
+    picture = with_glasses(frame.pixels, face.landmarks) if glasses else frame.pixels
+    return Person(Head.from_photo(picture, face.landmarks), rng, unrest=unrest, room_lux=room_lux)
 
 
-def flat_sheet(photo: bytes, *, engine: Engine, rng: Random) -> PhotoHolder:
-    """Somebody who holds the photo flat at 15 to 60 cm and turns it by up to 60 degrees as the cues ask."""
-    frame, face = _face_of(photo, engine)
-    eyes = float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
-    return PhotoHolder(
-        frame.pixels,
-        eye_distance=eyes,
-        rng=rng,
-        distance_cm=rng.uniform(15, 60),
-        turn_degrees=rng.uniform(20, 60),
-    )
+def with_glasses(picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Dark rims and a bridge drawn over the eyes. `landmarks`: (5, 2) pixels."""
+    drawn = picture.copy()
+    right, left = landmarks[0], landmarks[1]
+    eyes = float(np.linalg.norm(left - right))
+    thickness = max(1, round(0.05 * eyes))
+    across = (left - right) / eyes
+    for eye in (right, left):
+        axes = (int(0.36 * eyes), int(0.26 * eyes))
+        cv2.ellipse(drawn, tuple(int(c) for c in eye), axes, 0, 0, 360, (25, 22, 20), thickness, cv2.LINE_AA)
+    ends = [tuple(int(c) for c in eye + sign * 0.36 * eyes * across) for eye, sign in ((right, 1), (left, -1))]
+    cv2.line(drawn, ends[0], ends[1], (25, 22, 20), thickness, cv2.LINE_AA)
+    return drawn
 
 
 def frontal(photo: bytes, *, engine: Engine) -> bool:

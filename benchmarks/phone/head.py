@@ -7,12 +7,14 @@ breadth, 220 mm from chin to crown, nose about 20 mm proud of the face.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
+Values = NDArray[np.float32]
 
 PUPIL_DISTANCE = 63.0
 HALF_BREADTH = 78.0
@@ -29,9 +31,14 @@ FRAME_WIDTH, FRAME_HEIGHT = 480, 640
 FOCAL = 520.0
 """Focal length in pixels: a front camera of about 50 degrees across 480 pixels."""
 
-RAY_STEPS = 7
+RAY_STEPS = 6
 MAP_SCALE = 4
 """The sampling map is computed on every fourth pixel and interpolated: it is smooth, and this is 16 times cheaper."""
+
+LIGHT_SCALE = 16
+LIGHT_REFERENCE = 400.0
+WALL_BEHIND = 1500.0
+"""Millimetres from the head to whatever is behind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +67,12 @@ def rotation(pose: HeadPose) -> Points:
     return np.asarray(about_z @ about_x @ about_y)
 
 
-def head_depth(x: Points, y: Points, nose_y: float) -> Points:
+def head_depth(x: Values, y: Values, nose_y: float) -> Values:
     """z of the head's surface over (x, y) in mm, 0 at the ellipsoid's front; falls to its middle plane outside."""
     inside = 1 - (x / HALF_BREADTH) ** 2 - ((y - CENTRE_BELOW_EYES) / HALF_HEIGHT) ** 2
     bowl = HALF_DEPTH * (np.sqrt(np.clip(inside, 0, 1)) - 1)
     nose = NOSE_HEIGHT * np.exp(-((x / NOSE_BREADTH) ** 2) - ((y - nose_y) / NOSE_LENGTH) ** 2)
-    return np.asarray(bowl + nose)
+    return np.asarray(bowl + nose, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,48 +104,68 @@ class Head:
         x, y = self._sampling_map(pose)
         return cv2.remap(self.photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
 
+    def nearness(self, pose: HeadPose) -> NDArray[np.float32]:
+        """Light of a lamp beside the lens by place, as a share of that on a surface that faces it at 400 mm, (40, 30).
+
+        Lambert's law on the ellipsoid, inverse square of the distance; the room behind is a wall.
+        """
+        rays = _rays(LIGHT_SCALE)
+        local = self._meet(rays, pose)
+        lever = np.array([1 / HALF_BREADTH, 1 / HALF_HEIGHT, 1 / HALF_DEPTH], np.float32) ** 2
+        normal = (local - np.array([0, CENTRE_BELOW_EYES, -HALF_DEPTH], np.float32)) * lever
+        normal = normal @ rotation(pose).T.astype(np.float32)
+        facing = normal[..., 2] / np.maximum(np.linalg.norm(normal, axis=-1), 1e-9)
+        away = pose.distance - local[..., 2]
+        head = np.clip(facing, 0, 1) * (LIGHT_REFERENCE / away) ** 2
+        wall = (LIGHT_REFERENCE / (pose.distance + WALL_BEHIND)) ** 2
+        on_head = _head_weight(self._frontal(local)) ** 3
+        return np.asarray(on_head * head + (1 - on_head) * wall, np.float32)
+
     def _sampling_map(self, pose: HeadPose) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """For every pixel of the frame, where in the photo its colour comes from."""
-        u, v = _pixel_grid()
-        rays = np.stack([(u - FRAME_WIDTH / 2) / FOCAL, (v - FRAME_HEIGHT * 0.47) / FOCAL], axis=-1)
-        moved = self._cast(rays, pose)
-        still = self._cast(rays, HeadPose(distance=pose.distance, shift_x=pose.shift_x, shift_y=pose.shift_y))
+        resting = HeadPose(distance=pose.distance, shift_x=pose.shift_x, shift_y=pose.shift_y)
+        moved = self._frontal(self._meet(_rays(MAP_SCALE), pose))
+        coarse = self._frontal(self._meet(_rays(2 * MAP_SCALE), resting))
+        still = np.asarray(cv2.resize(coarse, moved.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
         weight = _head_weight(still)[..., None]
         return self._photo_map(weight * moved + (1 - weight) * still)
 
-    def _cast(self, rays: Points, pose: HeadPose) -> Points:
-        """Meet each ray with the posed surface by fixed-point steps; gives (x, y) of the frontal projection, mm."""
-        turn = rotation(pose)
-        pivot = NECK
-        at = np.array([pose.shift_x, pose.shift_y, -pose.distance]) + pivot
-        depth = np.full(rays.shape[:2], pose.distance)
+    def _meet(self, rays: Values, pose: HeadPose) -> Values:
+        """Where each ray meets the posed surface, in head space, mm: fixed-point steps along the ray."""
+        turn = rotation(pose).astype(np.float32)
+        pivot = NECK.astype(np.float32)
+        at = np.array([pose.shift_x, pose.shift_y, -pose.distance], np.float32) + pivot
+        depth = np.full(rays.shape[:2], pose.distance, np.float32)
         for _ in range(RAY_STEPS):
-            point = np.stack([rays[..., 0] * depth, rays[..., 1] * depth, -depth], axis=-1)
-            local = (point - at) @ turn + pivot
+            local = (rays * depth[..., None] - at) @ turn + pivot
             error = local[..., 2] - head_depth(local[..., 0], local[..., 1], self.nose_y)
-            depth = depth + np.clip(0.8 * error, -40, 40)
-        nearness = self.rest_distance / (self.rest_distance - local[..., 2])
-        return np.asarray(local[..., :2] * nearness[..., None])
+            depth = depth + np.clip(np.float32(0.8) * error, -40, 40)
+        return np.asarray(local, np.float32)
 
-    def _photo_map(self, frontal: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        source = frontal @ self.to_photo[:, :2].T + self.to_photo[:, 2]
+    def _frontal(self, local: Values) -> Values:
+        """(x, y) of the frontal projection at rest, mm."""
+        nearness = self.rest_distance / (self.rest_distance - local[..., 2:])
+        return np.asarray(local[..., :2] * nearness, np.float32)
+
+    def _photo_map(self, frontal: Values) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        source = frontal @ self.to_photo[:, :2].T.astype(np.float32) + self.to_photo[:, 2].astype(np.float32)
         size = (FRAME_WIDTH, FRAME_HEIGHT)
-        x, y = (
-            cv2.resize(source[..., axis].astype(np.float32), size, interpolation=cv2.INTER_LINEAR) for axis in (0, 1)
-        )
+        x, y = (cv2.resize(source[..., axis], size, interpolation=cv2.INTER_LINEAR) for axis in (0, 1))
         return x.astype(np.float32), y.astype(np.float32)
 
 
-def _pixel_grid() -> tuple[Points, Points]:
-    """Centres of the coarse map's cells, in pixels of the frame."""
-    across = (np.arange(FRAME_WIDTH // MAP_SCALE) + 0.5) * MAP_SCALE - 0.5
-    down = (np.arange(FRAME_HEIGHT // MAP_SCALE) + 0.5) * MAP_SCALE - 0.5
+@cache
+def _rays(scale: int) -> Values:
+    """Directions through the centres of a coarse map's cells, x right, y down, z to the camera, (h, w, 3)."""
+    across = (np.arange(FRAME_WIDTH // scale) + 0.5) * scale - 0.5
+    down = (np.arange(FRAME_HEIGHT // scale) + 0.5) * scale - 0.5
     u, v = np.meshgrid(across, down)
-    return u, v
+    rays = [(u - FRAME_WIDTH / 2) / FOCAL, (v - FRAME_HEIGHT * 0.47) / FOCAL, -np.ones_like(u)]
+    return np.stack(rays, axis=-1).astype(np.float32)
 
 
-def _head_weight(frontal: Points) -> Points:
+def _head_weight(frontal: Values) -> Values:
     """1 on the head, falling smoothly to 0 at 1.8 times its outline: the trunk and the room stay where they are."""
     x, y = frontal[..., 0] / HALF_BREADTH, (frontal[..., 1] - CENTRE_BELOW_EYES) / HALF_HEIGHT
     fall = np.clip((1.8 - np.hypot(x, y)) / 0.75, 0, 1)
-    return np.asarray(fall * fall * (3 - 2 * fall))
+    return np.asarray(fall * fall * (3 - 2 * fall), np.float32)

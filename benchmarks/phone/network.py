@@ -10,6 +10,8 @@ class Network:
 
     round_trip: float = 0.04
     jitter: float = 0.0
+    loss: float = 0.0
+    """Share of deliveries that are lost once: TCP sends them again after a round trip and its least timeout."""
     stall_at: float | None = None
     """When, since the session's start, everything stands still once."""
     stall_seconds: float = 2.0
@@ -17,6 +19,9 @@ class Network:
 
 GOOD = Network()
 """At home."""
+
+RESEND_SECONDS = 0.2
+"""Least retransmission timeout of common TCP stacks."""
 
 SLOW = Network(round_trip=0.6, jitter=0.3, stall_at=6.0)
 """A bad mobile network."""
@@ -32,6 +37,8 @@ class Line:
         """Arrival of what is sent at `sent`; never before what was sent earlier."""
         network = self._network
         arrives = sent + network.round_trip / 2 + self._rng.uniform(0, network.jitter)
+        if self._rng.random() < network.loss:
+            arrives += network.round_trip + RESEND_SECONDS
         if network.stall_at is not None and network.stall_at <= arrives < network.stall_at + network.stall_seconds:
             arrives = network.stall_at + network.stall_seconds
         self._last = max(self._last, arrives)

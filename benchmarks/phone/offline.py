@@ -10,10 +10,10 @@ from random import Random
 
 import numpy as np
 
-from benchmarks.phone.camera import Camera
+from benchmarks.phone.camera import Camera, Shutter
 from benchmarks.phone.network import Line, Network
 from benchmarks.phone.person import Actor
-from liveness.prompts import Ask, Done, Prompt, Rest
+from liveness.prompts import Ask, Done, Light, Prompt, Rest
 from verify.evidence import Evidence
 from verify.live import LiveSession
 
@@ -57,12 +57,12 @@ class Offline:
     _order: "count[int]" = field(default_factory=count, init=False)
     _nonce: str = field(default="", init=False)
     _seq: int = field(default=0, init=False)
-    _noise: np.random.Generator = field(init=False)
+    _shutter: Shutter = field(init=False)
     _up: Line = field(init=False)
     _down: Line = field(init=False)
 
     def __post_init__(self) -> None:
-        self._noise = np.random.default_rng(self.rng.getrandbits(32))
+        self._shutter = self.camera.open(np.random.default_rng(self.rng.getrandbits(32)))
         self._up, self._down = Line(self.network, self.rng), Line(self.network, self.rng)
 
     def run(self) -> Evidence:
@@ -91,7 +91,7 @@ class Offline:
         heappush(self._events, (at, next(self._order), event))
 
     def _shoot(self, at: float) -> None:
-        picture = self.camera.shoot(self.actor.scene(at), self._noise)
+        picture = self._shutter.shoot(self.actor.scene(at), at, self.actor.glow(at))
         self._plan(self._up.arrival(at), Arrival(picture, self._nonce, self._seq))
         self._plan(at + 1 / self.frames_per_second, Shoot())
         self._seq += 1
@@ -107,6 +107,9 @@ class Offline:
             case Ask(cue=cue, nonce=nonce):
                 self._nonce = nonce
                 self.actor.told("ask", cue, at)
+            case Light(colour=colour, nonce=nonce):
+                self._nonce = nonce
+                self.actor.told("light", colour.hex, at)
             case Rest(nonce=nonce):
                 self._nonce = nonce
                 self.actor.told("rest", None, at)

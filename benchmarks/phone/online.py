@@ -119,8 +119,8 @@ class Capture:
     """A claimed session: shows prompts to the actor and sends what the camera sees."""
 
     def __init__(self, socket: ClientConnection, actor: Actor, camera: Camera, rng: Random) -> None:
-        self._socket, self._actor, self._camera = socket, actor, camera
-        self._noise = np.random.default_rng(rng.getrandbits(32))
+        self._socket, self._actor = socket, actor
+        self._shutter = camera.open(np.random.default_rng(rng.getrandbits(32)))
         self._started = monotonic()
         self._nonce = NO_NONCE
         self._shown: list[Message] = []
@@ -160,15 +160,16 @@ class Capture:
             await asyncio.sleep(max(0.0, seq / FRAMES_PER_SECOND - (monotonic() - self._started)))
 
     def _shoot(self, at: float) -> bytes:
-        return self._camera.shoot(self._actor.scene(at), self._noise)
+        return self._shutter.shoot(self._actor.scene(at), at, self._actor.glow(at))
 
     def _show(self) -> None:
         """Prompts appear between two frames."""
         for message in self._shown:
-            if message["type"] in {"ask", "rest"}:
+            if "nonce" in message:
                 self._nonce = message["nonce"].encode("ascii")
-            if message["type"] in {"ask", "rest", "done"}:
-                self._actor.told(message["type"], message.get("cue"), monotonic() - self._started)
+            if message["type"] in {"ask", "rest", "light", "done"}:
+                what = message.get("cue") or message.get("colour")
+                self._actor.told(message["type"], what, monotonic() - self._started)
             if message["type"] == "done":
                 self._shooting = False
         self._shown.clear()

@@ -23,14 +23,17 @@ class Replay:
 
     def feed(self, engine: Engine) -> LiveSession:
         """Run all frames through a new session of this engine."""
-        session = self.session(engine)
+        return self.feed_to(self.session(engine))
+
+    def feed_to(self, session: LiveSession) -> LiveSession:
+        """Run all frames through a session that waits for them."""
         for at, frame in self.frames:
             session.receive(jpeg=frame.jpeg, nonce=frame.nonce, seq=frame.seq, now=at)
         return session
 
-    def session(self, engine: Engine) -> LiveSession:
+    def session(self, engine: Engine, kind: type[LiveSession] = LiveSession) -> LiveSession:
         """A new session that waits for the frames."""
-        return LiveSession(
+        return kind(
             engine=engine,
             challenge=self.challenge,
             reference=self.reference,

@@ -12,14 +12,29 @@ from api.messages import (
     prompt_message,
     result_message,
 )
-from liveness.challenge import Cue
-from liveness.prompts import Ask, Done, Guidance, Guide, Rest, Seen
+from liveness.challenge import EVERYTHING, Accommodation, Cue, Repertoire
+from liveness.colours import Colour
+from liveness.prompts import Ask, Done, Guidance, Guide, Light, Rest, Seen
 
 
 def test_phone_messages_are_read() -> None:
     assert parse_message('{"type":"claim","secret":"s"}') == ClaimMessage(type="claim", secret="s")
     assert parse_message('{"type":"resume","secret":"s"}') == ResumeMessage(type="resume", secret="s")
     assert parse_message('{"type":"abort"}') == AbortMessage(type="abort")
+
+
+@pytest.mark.parametrize(
+    ("fields", "accommodation"),
+    [
+        ("", EVERYTHING),
+        (',"light":false', Accommodation(light=False)),
+        (',"motions":"without_turns"', Accommodation(repertoire=Repertoire.WITHOUT_TURNS)),
+    ],
+)
+def test_a_claim_says_what_to_leave_out(fields: str, accommodation: Accommodation) -> None:
+    message = parse_message('{"type":"claim","secret":"s"' + fields + "}")
+    assert isinstance(message, ClaimMessage)
+    assert message.accommodation == accommodation
 
 
 @pytest.mark.parametrize(
@@ -32,6 +47,8 @@ def test_phone_messages_are_read() -> None:
         ('{"type":"claim"}', "message_malformed"),
         ('{"type":"claim","secret":7}', "message_malformed"),
         ('{"type":"abort","why":"x"}', "message_malformed"),
+        ('{"type":"claim","secret":"s","light":"no"}', "message_malformed"),
+        ('{"type":"claim","secret":"s","motions":"none"}', "message_malformed"),
         ('{"type":"abort"}' + " " * 5000, "message_malformed"),
     ],
 )
@@ -56,6 +73,10 @@ def test_no_text_makes_the_parser_fail_otherwise(text: str) -> None:
         (
             Ask(index=1, total=4, cue=Cue.TURN_LEFT, nonce="0000000b", seconds=6.0),
             {"type": "ask", "index": 1, "total": 4, "cue": "turn_left", "nonce": "0000000b", "seconds": 6.0},
+        ),
+        (
+            Light(index=2, total=8, colour=Colour(48, 255, 255), nonce="0000000c"),
+            {"type": "light", "index": 2, "total": 8, "colour": "#30ffff", "nonce": "0000000c"},
         ),
         (Seen(1), {"type": "seen", "index": 1}),
         (Done(), {"type": "done"}),

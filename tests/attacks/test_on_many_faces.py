@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from benchmarks.phone.network import GOOD, SLOW, Network
-from benchmarks.phone.trials import Outcome, Trial, run_trials, usable_photos
+from benchmarks.trials import Outcome, Trial, run_trials, usable_photos
 from models.engine import Engine
 from verify.decision import Accepted, Rejected
 
@@ -34,7 +34,7 @@ def explained(found: list[Outcome]) -> str:
 
 
 def test_a_flat_photo_is_rejected_every_time(faces: tuple[Path, ...]) -> None:
-    found = outcomes(faces[:EACH], "flat_photo", GOOD)
+    found = outcomes(faces[:EACH], "printed_photo_flat", GOOD)
     assert all(isinstance(outcome.decision, Rejected) for outcome in found), explained(found)
 
 

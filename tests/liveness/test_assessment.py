@@ -1,58 +1,53 @@
-import pytest
+from dataclasses import replace
+from random import Random
 
-from liveness.assessment import assess, relief_signal, same_face_signal
-from liveness.observation import FaceView, Observation
-from liveness.relief import Relief
-from liveness.report import Status
-from models.pose import Pose
+import pytest
+from observations import observed
+
+from liveness.assessment import MORE_CUES, SIGNALS, assess, trust
+from liveness.challenge import CUES_PER_CHALLENGE, Cue, draw_challenge
+from liveness.report import CueOutcome, CueReport, Signal, Status
+from liveness.script import begin
 from verify.policy import load_policy
 
-LIMITS = load_policy().liveness.signals
+LIMITS = load_policy().liveness
+ANSWERED = CueReport(
+    cue=Cue.LOOK_UP, outcome=CueOutcome.ANSWERED, asked_at=1.0, opened_at=1.1, answered_at=2.0, peak=15.0
+)
+CUES = (ANSWERED,) * CUES_PER_CHALLENGE
+WEIGHTS = {"light": 1.0, "passive": 1.0, MORE_CUES: 2.0}
 
 
-def turned(ratio: float, foreshortening: float = 30.0) -> Observation:
-    relief = Relief(residual=ratio * 0.5, foreshortening=foreshortening)
-    face = FaceView(
-        pose=Pose(0, 0, 0),
-        eye_distance=0.17,
-        centre_x=0.5,
-        centre_y=0.5,
-        brightness=0.5,
-        motion=None,
-        relief=relief,
-    )
-    return Observation(at=0.0, nonce="", faces=1, face=face)
-
-
-@pytest.mark.parametrize(("ratio", "status"), [(0.1, Status.PASS), (0.01, Status.FAIL), (0.04, Status.INCONCLUSIVE)])
-def test_relief_is_judged_by_the_median_of_the_turned_views(ratio: float, status: Status) -> None:
-    views = [turned(ratio)] * 5 + [turned(0.5)] * 2
-    assert relief_signal(views, LIMITS).status is status
-
-
-def test_views_that_are_hardly_turned_judge_nothing() -> None:
-    signal = relief_signal([turned(0.9, foreshortening=5.0)] * 50, LIMITS)
-    assert signal.status is Status.INCONCLUSIVE
-    assert signal.raw is None
-    assert signal.score == 0.0
+def signal(name: str, score: float) -> Signal:
+    return Signal(name=name, raw=score, score=score, status=Status.PASS)
 
 
 @pytest.mark.parametrize(
-    ("chain", "status"),
+    ("light", "more", "expected"),
     [
-        ([0.9, 0.8], Status.PASS),
-        ([0.9, 0.1, 0.9], Status.FAIL),
-        ([0.9, 0.38], Status.INCONCLUSIVE),
-        ([], Status.INCONCLUSIVE),
-        ([0.9, float("nan")], Status.INCONCLUSIVE),
+        (1.0, (), 0.5),
+        (0.0, (), 0.25),
+        (0.0, (ANSWERED, ANSWERED), 0.75),
+        (0.0, (ANSWERED, replace(ANSWERED, outcome=CueOutcome.TIMED_OUT)), 0.25),
     ],
 )
-def test_one_pair_of_frames_that_shows_somebody_else_fails_the_clip(chain: list[float], status: Status) -> None:
-    assert same_face_signal(chain, LIMITS).status is status
+def test_trust_is_the_weighted_mean_and_what_is_absent_counts_as_nothing(
+    light: float, more: tuple[CueReport, ...], expected: float
+) -> None:
+    assert trust([signal("light", light), signal("passive", 1.0)], (*CUES, *more), WEIGHTS) == pytest.approx(expected)
 
 
 def test_the_report_carries_every_signal_and_says_that_the_capture_is_unattested() -> None:
-    report = assess(cues=(), observations=[turned(0.1)] * 4, face_chain=[0.8], thresholds=LIMITS)
-    assert [signal.name for signal in report.signals] == ["relief", "same_face"]
+    report = assess(
+        challenge=draw_challenge(Random(1)),
+        script=begin(now=0.0),
+        observations=[observed(0.125 * place) for place in range(4)],
+        face_chain=[0.8],
+        live_probability=0.9,
+        thresholds=LIMITS,
+    )
+    names = {signal.name for signal in report.signals}
+    assert names == SIGNALS - {MORE_CUES}
     assert report.frames == 4
+    assert not report.complete
     assert report.capture == "unattested"

@@ -1,22 +1,16 @@
+from dataclasses import replace
+
 import pytest
+from observations import face, observed
 
 from liveness.framing import framing_guidance
-from liveness.observation import FaceView, Observation
+from liveness.observation import Observation
 from liveness.prompts import Guidance
 from models.pose import Pose
 
 
 def seen(**changes: object) -> Observation:
-    good: dict[str, object] = {
-        "pose": Pose(0, 0, 0),
-        "eye_distance": 0.17,
-        "centre_x": 0.5,
-        "centre_y": 0.5,
-        "brightness": 0.5,
-        "motion": None,
-        "relief": None,
-    }
-    return Observation(at=0.0, nonce="", faces=1, face=FaceView(**(good | changes)))  # type: ignore[arg-type]
+    return observed(0.0, face(**changes))
 
 
 @pytest.mark.parametrize(
@@ -37,5 +31,5 @@ def test_guidance_names_what_to_change(changes: dict[str, object], guidance: Gui
 
 
 def test_no_face_and_several_faces_are_told_apart() -> None:
-    assert framing_guidance(Observation(at=0, nonce="", faces=0, face=None)) is Guidance.NO_FACE
-    assert framing_guidance(Observation(at=0, nonce="", faces=2, face=None)) is Guidance.SEVERAL_FACES
+    assert framing_guidance(observed(0.0, None)) is Guidance.NO_FACE
+    assert framing_guidance(replace(observed(0.0, None), faces=2)) is Guidance.SEVERAL_FACES

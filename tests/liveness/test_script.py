@@ -1,15 +1,17 @@
 """The state machine, driven frame by frame on a made-up clock."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
+from observations import GREY, face, observed
 
-from liveness.challenge import Challenge, Cue, draw_challenge
+from liveness.challenge import CUES_PER_CHALLENGE, MORE_CUES, Accommodation, Challenge, Cue, draw_challenge
+from liveness.colours import HOLD_SECONDS, Colour
 from liveness.motion import STILL, Motion
 from liveness.observation import FaceView, Observation
-from liveness.prompts import Ask, Done, Guidance, Guide, Prompt, Rest, Seen
+from liveness.prompts import Ask, Done, Guidance, Guide, Light, Prompt, Rest, Seen
 from liveness.report import CueOutcome
 from liveness.script import (
     CUE_SECONDS,
@@ -21,10 +23,11 @@ from liveness.script import (
     begin,
     final_reports,
 )
+from models.illumination import Illumination
 from models.pose import Pose
 from verify.policy import load_policy
 
-LIMITS = load_policy().liveness.cues
+LIMITS = load_policy().liveness
 MOTIONS = {
     Cue.TURN_LEFT: Motion(yaw=20, pitch=0, scale=1),
     Cue.TURN_RIGHT: Motion(yaw=-20, pitch=0, scale=1),
@@ -32,18 +35,6 @@ MOTIONS = {
     Cue.LOOK_DOWN: Motion(yaw=0, pitch=-15, scale=1),
     Cue.COME_CLOSER: Motion(yaw=0, pitch=0, scale=1.3),
 }
-
-
-def face(*, motion: Motion | None = STILL, yaw: float = 0.0, eye_distance: float = 0.17) -> FaceView:
-    return FaceView(
-        pose=Pose(yaw, 0.0, 0.0),
-        eye_distance=eye_distance,
-        centre_x=0.5,
-        centre_y=0.5,
-        brightness=0.5,
-        motion=motion,
-        relief=None,
-    )
 
 
 @dataclass
@@ -57,10 +48,8 @@ class Player:
     def __post_init__(self) -> None:
         self.state = begin(now=self.now)
 
-    def feed(self, view: FaceView | None, *, nonce: str = "", faces: int = 1) -> tuple[Prompt, ...]:
-        return self.step(
-            Observation(at=self.now, nonce=nonce, faces=faces if view is not None or faces != 1 else 0, face=view)
-        )
+    def feed(self, view: FaceView | None, *, nonce: str = "") -> tuple[Prompt, ...]:
+        return self.step(observed(self.now, view, nonce=nonce))
 
     def step(self, observation: Observation | None, *, seconds: float = 0.125) -> tuple[Prompt, ...]:
         self.now += seconds
@@ -88,19 +77,72 @@ def kinds(prompts: Iterable[Prompt]) -> list[str]:
     return [type(prompt).__name__ for prompt in prompts if not isinstance(prompt, Guide)]
 
 
-def test_a_willing_person_comes_to_the_end() -> None:
-    player = Player()
-    nonce = ""
+def lit_by(colour: Colour, *, answers: float) -> Illumination:
+    """What a face shows under a colour; `answers`: the screen's light as a share of the room's."""
+    red, green, blue = (0.3 * (1 + answers * light) for light in colour.linear)
+    return replace(GREY, skin=(red, green, blue), features=(red / 6, green / 6, blue / 6))
+
+
+def follow(player: Player, *, answers: float) -> None:
+    """Do all that is asked; `answers`: how strongly the face answers the screen."""
+    nonce, colour = "", None
     while player.state.phase is not Phase.DONE:
         phase, index = player.state.phase, player.state.index
         motion = MOTIONS[player.challenge.cues[index]] if phase is Phase.CUE else STILL
+        light = lit_by(colour, answers=answers) if colour is not None and phase is Phase.LIGHT else None
+        for prompt in player.feed(face(motion=motion, illumination=light), nonce=nonce):
+            nonce = prompt.nonce if isinstance(prompt, Ask | Rest | Light) else nonce
+            colour = prompt.colour if isinstance(prompt, Light) else colour
+
+
+def to_the_light(player: Player) -> str:
+    """Answer all cues; gives the nonce of the first screen."""
+    nonce = ""
+    while player.state.phase is not Phase.LIGHT:
+        motion = MOTIONS[player.challenge.cues[player.state.index]] if player.state.phase is Phase.CUE else STILL
         for prompt in player.feed(face(motion=motion), nonce=nonce):
-            nonce = prompt.nonce if isinstance(prompt, Ask | Rest) else nonce
-    assert kinds(player.told) == ["Rest", "Ask", "Seen"] * 4 + ["Done"]
+            nonce = prompt.nonce if isinstance(prompt, Ask | Rest | Light) else nonce
+    return nonce
+
+
+def test_a_willing_person_comes_to_the_end() -> None:
+    player = Player()
+    follow(player, answers=0.2)
+    screens = ["Light"] * len(player.challenge.screens)
+    assert kinds(player.told) == [*(["Rest", "Ask", "Seen"] * CUES_PER_CHALLENGE), *screens, "Done"]
+    assert player.state.complete
     reports = final_reports(player.state, player.challenge)
-    assert [report.outcome for report in reports] == [CueOutcome.ANSWERED] * 4
-    assert [report.cue for report in reports] == list(player.challenge.cues)
+    assert [report.outcome for report in reports] == [CueOutcome.ANSWERED] * CUES_PER_CHALLENGE
+    assert [report.cue for report in reports] == list(player.challenge.cues[:CUES_PER_CHALLENGE])
     assert all(report.asked_at < report.opened_at <= report.answered_at for report in reports)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("light", [True, False])
+def test_light_that_says_nothing_or_was_not_wanted_asks_for_more_cues(light: bool) -> None:
+    player = Player(challenge=draw_challenge(Random(4), Accommodation(light=light)))
+    follow(player, answers=0.0)
+    assert kinds(player.told).count("Light") == (len(player.challenge.screens) if light else 0)
+    assert kinds(player.told).count("Seen") == CUES_PER_CHALLENGE + MORE_CUES
+    assert player.state.complete
+
+
+def test_a_colour_stays_for_its_time_and_is_told_only_when_the_last_was_seen() -> None:
+    player = Player()
+    nonce = to_the_light(player)
+    assert player.feed(face(), nonce=player.challenge.nonces[0]) == ()
+    assert player.feed(face(), nonce=nonce) == ()
+    opened = player.now
+    told = player.until(Light, face(), nonce)
+    assert isinstance(told, Light)
+    assert told.index == 1
+    assert HOLD_SECONDS <= player.now - opened <= HOLD_SECONDS + 0.13
+
+
+def test_silence_under_a_colour_ends_the_session_incomplete() -> None:
+    player = Player()
+    to_the_light(player)
+    assert kinds(player.step(None, seconds=ECHO_SECONDS + 0.1)) == ["Done"]
+    assert not player.state.complete
 
 
 def test_the_next_cue_is_not_told_before_the_last_was_answered() -> None:
@@ -128,7 +170,7 @@ def test_the_wrong_motion_ends_the_session() -> None:
     big = Motion(yaw=1.5 * MOTIONS[wrong].yaw, pitch=1.5 * MOTIONS[wrong].pitch, scale=1.4 * MOTIONS[wrong].scale - 0.4)
     assert kinds(player.feed(face(motion=big), nonce=ask.nonce)) == ["Done"]
     outcomes = [report.outcome for report in final_reports(player.state, player.challenge)]
-    assert outcomes == [CueOutcome.WRONG_MOTION] + [CueOutcome.NOT_ASKED] * 3
+    assert outcomes == [CueOutcome.WRONG_MOTION] + [CueOutcome.NOT_ASKED] * (CUES_PER_CHALLENGE - 1)
 
 
 def test_the_window_opens_at_the_first_echo() -> None:
@@ -173,7 +215,7 @@ def test_a_rest_wants_a_straight_look() -> None:
     rest = player.until(Rest, face(), "")
     assert isinstance(rest, Rest)
     for _ in range(30):
-        player.feed(face(yaw=25.0), nonce=rest.nonce)
+        player.feed(face(pose=Pose(25.0, 0.0, 0.0)), nonce=rest.nonce)
     assert player.told[-1] == Guide(Guidance.LOOK_STRAIGHT)
     assert player.state.phase is Phase.REST
     player.step(None, seconds=REST_SECONDS)

@@ -149,16 +149,16 @@ def test_a_model_path_that_is_no_directory_is_named(tmp_path: Path, monkeypatch:
 def test_preparing_from_a_directory_mends_what_is_damaged(data_dir: Path, tmp_path: Path) -> None:
     sources = data_dir / "models" / "sources"
     models = prepare(tmp_path, directory=sources)
-    assert [fault for _, fault in verify_files(tmp_path)] == [None, None]
+    assert [fault for _, fault in verify_files(tmp_path, "open")] == [None, None]
     models[0].compiled.write_bytes(b"damaged")
     models[1].source.write_bytes(b"damaged")
-    faults = [fault for _, fault in verify_files(tmp_path)]
+    faults = [fault for _, fault in verify_files(tmp_path, "open")]
     assert "damaged cache" in str(faults[0])
     assert "damaged source" in str(faults[1])
     prepare(tmp_path, directory=sources)
-    assert [fault for _, fault in verify_files(tmp_path)] == [None, None]
+    assert [fault for _, fault in verify_files(tmp_path, "open")] == [None, None]
 
 
 def test_an_inventory_knows_what_is_missing(tmp_path: Path) -> None:
-    assert [model.ready for model in inventory(tmp_path)] == [False, False]
-    assert all("heyan models prepare" in str(fault) for _, fault in verify_files(tmp_path))
+    assert [model.ready for model in inventory(tmp_path, "open")] == [False, False]
+    assert all("heyan models prepare" in str(fault) for _, fault in verify_files(tmp_path, "open"))

@@ -13,7 +13,7 @@ from time import time
 import numpy as np
 from PIL import Image
 
-from liveness.challenge import Cue
+from liveness.challenge import Cue, Repertoire
 from liveness.report import CueOutcome, CueReport, LivenessReport, Signal, Status
 from models.embedding import Embedding
 from models.errors import FaceError
@@ -84,7 +84,7 @@ async def pretend_to_embed(content: bytes) -> Embedding:
 
 CUES = tuple(
     CueReport(cue=cue, outcome=CueOutcome.ANSWERED, asked_at=1.0, opened_at=1.1, answered_at=2.0, peak=20.0)
-    for cue in (Cue.TURN_LEFT, Cue.TURN_RIGHT, Cue.LOOK_UP, Cue.COME_CLOSER)
+    for cue in (Cue.TURN_LEFT, Cue.TURN_RIGHT, Cue.LOOK_UP, Cue.TURN_LEFT, Cue.COME_CLOSER)
 )
 CONVINCING = Evidence(
     contract=POLICY.contract,
@@ -92,8 +92,15 @@ CONVINCING = Evidence(
     least_similarity=0.6,
     compared_frames=8,
     liveness=LivenessReport(
+        repertoire=Repertoire.ALL,
         cues=CUES,
-        signals=tuple(Signal(name=name, raw=0.1, score=1.0, status=Status.PASS) for name in ("relief", "same_face")),
+        complete=True,
+        signals=tuple(
+            Signal(name=name, raw=0.1, score=1.0, status=Status.PASS)
+            for name in ("relief", "nose", "same_face", "passive")
+        ),
+        light=None,
+        trust=0.9,
         frames=80,
     ),
     no_face_share=0.0,

@@ -38,3 +38,10 @@ def seen(
     moved = (points - pivot) @ turn.T + pivot
     pixels = FOCAL * moved[:, :2] / (distance - moved[:, 2:]) + [240, 300]
     return (pixels + noise * np.random.default_rng(seed).standard_normal(pixels.shape)).astype(np.float32)
+
+
+def bent_points(radius: float, count: int = 80, seed: int = 0) -> NDArray[np.float64]:
+    """Points on a sheet that is bent about an upright axis; `radius` in mm."""
+    points = head_points(count, seed)
+    angle = points[:, 0] / radius
+    return np.column_stack([radius * np.sin(angle), points[:, 1], radius * (np.cos(angle) - 1)])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveness.challenge import Cue
+from liveness.challenge import Cue, Repertoire
 from liveness.report import CueOutcome, CueReport, LivenessReport, Signal, Status
 from verify.decision import NOT_VERIFIED, Accepted, Decision, Reason, Referred, Rejected, Retry, decide, public_outcome
 from verify.evidence import Evidence
@@ -22,9 +22,11 @@ def signal(name: str, status: Status) -> Signal:
     return Signal(name=name, raw=0.1, score=1.0, status=status)
 
 
+REQUIRED = POLICY.liveness.fusion.required[Repertoire.ALL]
+PASSING = tuple(signal(name, Status.PASS) for name in REQUIRED)
 CUES = tuple(answered(cue) for cue in (Cue.TURN_LEFT, Cue.TURN_RIGHT, Cue.LOOK_UP))
 LIVENESS = LivenessReport(
-    cues=CUES, signals=(signal("relief", Status.PASS), signal("same_face", Status.PASS)), frames=80
+    repertoire=Repertoire.ALL, cues=CUES, complete=True, signals=PASSING, light=None, trust=0.9, frames=80
 )
 CONVINCING = Evidence(
     contract=POLICY.contract,
@@ -41,8 +43,9 @@ CONVINCING = Evidence(
 )
 
 
-def with_signal(status: Status) -> LivenessReport:
-    return replace(LIVENESS, signals=(signal("relief", status), signal("same_face", Status.PASS)))
+def with_signal(status: Status, name: str = "relief") -> LivenessReport:
+    others = tuple(each for each in PASSING if each.name != name)
+    return replace(LIVENESS, signals=(signal(name, status), *others))
 
 
 def with_outcome(outcome: CueOutcome) -> LivenessReport:
@@ -74,7 +77,17 @@ def test_convincing_evidence_is_accepted() -> None:
         ({"sharpness": NAN}, Retry(Reason.BLURRED)),
         ({"liveness": with_signal(Status.FAIL)}, Rejected(Reason.LIVENESS, "relief")),
         ({"liveness": with_signal(Status.INCONCLUSIVE)}, Referred(Reason.LIVENESS_INCONCLUSIVE, "relief")),
-        ({"liveness": replace(LIVENESS, signals=())}, Referred(Reason.LIVENESS_INCONCLUSIVE)),
+        ({"liveness": replace(LIVENESS, signals=())}, Referred(Reason.LIVENESS_INCONCLUSIVE, REQUIRED[0])),
+        ({"liveness": with_signal(Status.FAIL, "light")}, Rejected(Reason.LIVENESS, "light")),
+        ({"liveness": with_signal(Status.INCONCLUSIVE, "light")}, Accepted()),
+        ({"liveness": with_signal(Status.FAIL, "perspective")}, Accepted()),
+        ({"liveness": replace(LIVENESS, trust=0.1)}, Referred(Reason.LIVENESS_INCONCLUSIVE, "trust")),
+        ({"liveness": replace(LIVENESS, trust=NAN)}, Referred(Reason.LIVENESS_INCONCLUSIVE, "trust")),
+        (
+            {"liveness": replace(LIVENESS, repertoire=Repertoire.WITHOUT_TURNS)},
+            Referred(Reason.LIVENESS_INCONCLUSIVE, POLICY.liveness.fusion.required[Repertoire.WITHOUT_TURNS][0]),
+        ),
+        ({"liveness": replace(LIVENESS, complete=False)}, Retry(Reason.CUE_NOT_ANSWERED)),
         ({"liveness": with_outcome(CueOutcome.TIMED_OUT)}, Retry(Reason.CUE_NOT_ANSWERED)),
         ({"liveness": with_outcome(CueOutcome.NOT_ASKED)}, Retry(Reason.CUE_NOT_ANSWERED)),
         ({"liveness": with_outcome(CueOutcome.WRONG_MOTION)}, Retry(Reason.WRONG_MOTION)),
@@ -95,8 +108,14 @@ evidences = st.builds(
     compared_frames=st.integers(0, 12),
     liveness=st.builds(
         LivenessReport,
+        repertoire=st.just(Repertoire.ALL),
+        complete=st.booleans(),
+        light=st.none(),
+        trust=share,
         cues=st.lists(st.builds(answered, st.sampled_from(Cue), st.sampled_from(CueOutcome)), max_size=4).map(tuple),
-        signals=st.lists(st.builds(signal, st.just("relief"), st.sampled_from(Status)), max_size=2).map(tuple),
+        signals=st.tuples(
+            *(st.builds(signal, st.just(name), st.sampled_from(Status)) for name in (*REQUIRED, "light"))
+        ),
         frames=st.integers(0, 300),
     ),
     no_face_share=share,
@@ -123,8 +142,10 @@ def test_nothing_is_accepted_but_what_meets_every_threshold(evidence: Evidence) 
         and not evidence.interrupted
         and bool(evidence.liveness.cues)
         and all(report.outcome is CueOutcome.ANSWERED for report in evidence.liveness.cues)
-        and bool(evidence.liveness.signals)
-        and all(each.status is Status.PASS for each in evidence.liveness.signals)
+        and evidence.liveness.complete
+        and all(each.status is Status.PASS for each in evidence.liveness.signals if each.name in REQUIRED)
+        and all(each.status is not Status.FAIL for each in evidence.liveness.signals)
+        and evidence.liveness.trust >= POLICY.liveness.fusion.trust
     )
     assert (decide(evidence, POLICY) == Accepted()) == meets_all
 

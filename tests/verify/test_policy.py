@@ -1,3 +1,5 @@
+from importlib.resources import files
+
 import pytest
 
 from verify.policy import PolicyError, load_policy, names, parse_policy
@@ -19,6 +21,13 @@ def test_an_unknown_policy_names_those_that_exist() -> None:
     with pytest.raises(PolicyError, match="open-1") as raised:
         load_policy("no-such-policy")
     assert raised.value.code == "policy_unknown"
+
+
+def test_a_policy_that_weighs_a_signal_that_is_not_measured_is_refused() -> None:
+    text = files("verify").joinpath("policies", "open-1.toml").read_text("utf-8")
+    with pytest.raises(PolicyError, match="pasive") as raised:
+        parse_policy(text.replace("passive = 1.0", "pasive = 1.0"))
+    assert raised.value.code == "policy_invalid"
 
 
 @pytest.mark.parametrize("text", ["", "version = 3", "not toml at all ="])

@@ -1,49 +1,67 @@
-"""An attacker who holds a printed photo before the camera and moves it as the cues ask."""
+"""Somebody who holds a surface before the camera and moves it as the cues ask."""
 
 from random import Random
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.phone.flat_photo import FOCAL_PX, FRAME_SIZE, Sheet, SheetPose
+from benchmarks.attacks.sheet import FRAME_SIZE, Coverage, SheetPose
+from benchmarks.phone.camera import Glow
 from benchmarks.phone.glide import Glide
+from benchmarks.phone.lamp import Lamp
+from benchmarks.phone.person import ROOM_LUX
 
 Picture = NDArray[np.uint8]
 
 HAND_SECONDS = (0.3, 0.8)
 SWING_SECONDS = (0.5, 1.2)
+WALL = 0.04
+"""Light of the phone's screen on what is behind, as a share of that on a face."""
 
 
-class PhotoHolder:
-    """Turns, tilts and moves a flat photo; the photo's face is held as large as a face should be."""
+class Surface(Protocol):
+    """What is held: shows itself in a pose, uint8 (640, 480, 3) BGR."""
+
+    def render(self, pose: SheetPose) -> Picture: ...
+    def coverage(self, pose: SheetPose) -> Coverage: ...
+
+
+class Holder:
+    """Turns, tilts and moves a surface with hands that shake a little."""
 
     def __init__(
-        self,
-        photo: Picture,
-        *,
-        eye_distance: float,
-        rng: Random,
-        distance_cm: float,
-        turn_degrees: float,
-        tilt_degrees: float = 30.0,
+        self, surface: Surface, *, rng: Random, distance_cm: float, turn_degrees: float, tilt_degrees: float = 30.0
     ) -> None:
-        """`photo`: uint8 (H, W, 3) BGR whose face has `eye_distance` pixels between the eyes."""
-        self._rng, self._turn, self._tilt, self._distance = rng, turn_degrees, tilt_degrees, distance_cm
-        height_cm = rng.uniform(62, 100) * photo.shape[0] / eye_distance * distance_cm / FOCAL_PX
-        self._sheet = Sheet(photo, height_cm, _room(rng))
+        self._surface, self._rng = surface, rng
+        self._turn, self._tilt, self._distance = turn_degrees, tilt_degrees, distance_cm
         self._yaw, self._pitch, self._away = Glide(0.0), Glide(0.0), Glide(distance_cm)
         self._phase = rng.uniform(0, 6)
+        self._lamp = Lamp(rng.uniform(*ROOM_LUX))
 
     def told(self, kind: str, cue: str | None, at: float) -> None:
-        if kind == "rest":
+        if kind == "light" and cue is not None:
+            self._lamp.show(cue, at)
+        elif kind == "rest":
             self._swing(0.0, 0.0, self._distance, at)
         elif kind == "ask" and cue is not None:
             self._swing(*self._imitation(cue), at)
 
+    def glow(self, at: float) -> Glow | None:
+        """Paper returns light as skin does: less when it is turned or further away."""
+        pose = self.pose(at)
+        facing = float(np.cos(np.radians(pose.yaw)) * np.cos(np.radians(pose.pitch)))
+        paper, covered = facing * (40.0 / pose.distance_cm) ** 2, self._surface.coverage(pose)
+        return self._lamp.glow(np.asarray(covered * paper + (1 - covered) * WALL, np.float32), at)
+
     def scene(self, at: float) -> Picture:
+        return self._surface.render(self.pose(at))
+
+    def pose(self, at: float) -> SheetPose:
+        """How the surface is held at a time."""
         shake = 0.01 * self._distance
-        pose = SheetPose(
+        return SheetPose(
             yaw=self._yaw.at(at) + 0.8 * np.sin(1.1 * at + self._phase),
             pitch=self._pitch.at(at) + 0.8 * np.sin(1.6 * at + self._phase),
             roll=1.0 * np.sin(0.7 * at),
@@ -51,7 +69,6 @@ class PhotoHolder:
             shift_x_cm=shake * np.sin(1.9 * at + self._phase),
             shift_y_cm=shake * np.sin(1.4 * at),
         )
-        return self._sheet.render(pose)
 
     def _imitation(self, cue: str) -> tuple[float, float, float]:
         imitations = {
@@ -69,7 +86,7 @@ class PhotoHolder:
             glide.head_for(target, at=at, begins=begins, seconds=seconds)
 
 
-def _room(rng: Random) -> Picture:
+def some_room(rng: Random) -> Picture:
     """A blurred room: soft patches of grey and colour."""
     patches = np.random.default_rng(rng.getrandbits(32)).integers(50, 210, (8, 6, 3)).astype(np.uint8)
     return np.asarray(cv2.resize(patches, FRAME_SIZE, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)

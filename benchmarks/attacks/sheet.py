@@ -1,7 +1,4 @@
-"""A photo held in front of the camera: a plane under perspective. The simplest attack (PAI species: printed photo).
-
-Shares no code with the rendered head: an attack and the bona fide must not look alike because one file drew both.
-"""
+"""A flat picture in front of the camera: a plane under perspective."""
 
 from dataclasses import dataclass
 
@@ -11,8 +8,10 @@ from numpy.typing import NDArray
 
 FRAME_SIZE = (480, 640)
 FOCAL_PX = 520.0
-FACE_HEIGHT_SHARE = 0.42
-"""Of the sheet's height, from brow to chin, as in an ID photo."""
+COVERAGE_SIZE = (30, 40)
+
+Coverage = NDArray[np.float32]
+"""Where what is held is in the picture, 0 to 1, (40, 30)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +42,20 @@ class Sheet:
         )
         return np.asarray(drawn, dtype=np.uint8)
 
+    def coverage(self, pose: SheetPose) -> Coverage:
+        """Where the paper is."""
+        cover = np.zeros(COVERAGE_SIZE[::-1], np.float32)
+        share = np.array(COVERAGE_SIZE) / FRAME_SIZE
+        cv2.fillConvexPoly(cover, (self._frame_corners(pose) * share).astype(np.int32), 1.0)
+        return cover
+
+    def on_sheet(self, pose: SheetPose) -> NDArray[np.float32]:
+        """For every pixel of the frame, where it looks at the picture: float32 (640, 480, 2) pixels of the picture."""
+        back = cv2.getPerspectiveTransform(self._frame_corners(pose), self._picture_corners())
+        across, down = np.meshgrid(np.arange(FRAME_SIZE[0]), np.arange(FRAME_SIZE[1]))
+        grid = np.stack([across, down], axis=-1).astype(np.float32)
+        return np.asarray(cv2.perspectiveTransform(grid.reshape(1, -1, 2), back).reshape(grid.shape), np.float32)
+
     def _picture_corners(self) -> NDArray[np.float32]:
         height, width = self.picture.shape[:2]
         return np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
@@ -53,13 +66,13 @@ class Sheet:
         half_width = half_height * width / height
         signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], dtype=float)
         corners = np.column_stack([signs * [half_width, half_height], np.zeros(4)])
-        held = corners @ _turn(pose).T + [pose.shift_x_cm, pose.shift_y_cm, 0.0]
+        held = corners @ turn(pose).T + [pose.shift_x_cm, pose.shift_y_cm, 0.0]
         depth = np.maximum(pose.distance_cm - held[:, 2], 2.0)
         middle = np.array(FRAME_SIZE) / 2
         return (held[:, :2] / depth[:, None] * FOCAL_PX + middle).astype(np.float32)
 
 
-def _turn(pose: SheetPose) -> NDArray[np.float64]:
+def turn(pose: SheetPose) -> NDArray[np.float64]:
     """Rotation by Rodrigues' formula about y (yaw), then x (pitch), then z (roll); z towards the camera, (3, 3)."""
     axes = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     angles = np.radians([pose.roll, pose.pitch, pose.yaw])

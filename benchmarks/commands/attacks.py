@@ -1,0 +1,103 @@
+"""`heyan-bench attacks`: every species by name, and bona fide people, through the service's own path."""
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks.attack_range import (
+    CONDITIONS,
+    Figures,
+    attack_trials,
+    bona_fide_trials,
+    chosen,
+    figures,
+    run_species,
+)
+from benchmarks.attack_report import as_json, as_page, as_table, draw
+from benchmarks.attacks.catalogue import SPECIES, Species
+from benchmarks.commands.failing import explained
+from benchmarks.people_split import person_of, photos_of
+from benchmarks.photos import SUFFIXES, PhotosError
+from benchmarks.trials import Outcome, usable_photos
+from models.engine import Engine
+from models.prepare import default_data_dir
+from verify.policy import load_policy
+
+LEAST_FACES = 3
+
+
+def attacks(
+    photos: Annotated[Path, typer.Option(help="folder of photos, PERSON_1.jpg …", exists=True, file_okay=False)],
+    attempts: Annotated[int, typer.Option(min=3, help="of each species")] = 150,
+    bona_fide: Annotated[int, typer.Option(min=7, help="sessions of people who follow the cues")] = 300,
+    species: Annotated[list[str] | None, typer.Option(help="only these; may be repeated")] = None,
+    as_json_file: Annotated[Path | None, typer.Option("--json", help="write the figures as JSON")] = None,
+    report: Annotated[Path | None, typer.Option(help="write a page, and a picture beside it")] = None,
+    seed: Annotated[int, typer.Option(help="of all movements and challenges")] = 1,
+) -> None:
+    """Attempts, passes, IAPAR with its upper bound for each species; BPCER under all kinds of conditions."""
+    unknown = sorted(set(species or ()) - set(SPECIES))
+    if unknown:
+        raise typer.BadParameter(f"no species is named {', '.join(unknown)}; choose from {', '.join(SPECIES)}")
+    with explained():
+        faces = _faces(photos, count=max(attempts, bona_fide))
+        tried = chosen(species or ())
+        attacked, genuine = _run(tried, faces, attempts=attempts, bona_fide=bona_fide, seed=seed)
+    measured = {each.name: figures(attacked[each.name]) for each in tried}
+    overall, conditions, policy = figures(genuine, genuine=True), _by_condition(genuine), load_policy().version
+    Console().print(as_table(measured, overall))
+    if as_json_file is not None:
+        content = as_json(measured, overall, conditions, policy=policy)
+        as_json_file.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    if report is not None:
+        command = f"heyan-bench attacks --attempts {attempts} --bona-fide {bona_fide} --seed {seed}"
+        report.write_text(as_page(measured, overall, conditions, policy=policy, command=command), "utf-8")
+        draw(measured, overall, report.with_suffix(".png"))
+
+
+def _faces(folder: Path, *, count: int) -> tuple[Path, ...]:
+    """Frontal photos, one a person, of people whom nothing was trained or calibrated on, in a fixed random order.
+
+    Raises:
+        PhotosError: there are too few.
+    """
+    found = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+    people = {person_of(path): path for path in sorted(photos_of(found, "test"), reverse=True)}
+    order = Random(0).sample(sorted(people.values()), len(people))
+    usable = usable_photos(order, engine=Engine.open(data_dir=default_data_dir()), count=count)
+    if len(usable) < LEAST_FACES:
+        message = (
+            f"{folder} shows {len(usable)} usable faces of people who are not trained on; {LEAST_FACES} are needed"
+        )
+        raise PhotosError(message)
+    return usable
+
+
+def _run(
+    tried: tuple[Species, ...], faces: tuple[Path, ...], *, attempts: int, bona_fide: int, seed: int
+) -> tuple[dict[str, list[Outcome]], list[Outcome]]:
+    plans = {each.name: attack_trials(each, faces, attempts=attempts, seed=seed) for each in tried}
+    genuine = bona_fide_trials(faces, attempts=bona_fide, seed=seed)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("sessions", total=sum(map(len, plans.values())) + len(genuine))
+
+        def advance() -> None:
+            progress.advance(task)
+
+        everything = [trial for plan in plans.values() for trial in plan] + genuine
+        outcomes = run_species(everything, advance=advance)
+    split: dict[str, list[Outcome]] = {}
+    for name, plan in plans.items():
+        split[name], outcomes = outcomes[: len(plan)], outcomes[len(plan) :]
+    return split, outcomes
+
+
+def _by_condition(outcomes: list[Outcome]) -> dict[str, Figures]:
+    names = list(CONDITIONS)
+    return {name: figures(outcomes[place :: len(names)], genuine=True) for place, name in enumerate(names)}

@@ -1,0 +1,87 @@
+"""How the light falls: mean linear light of a face's skin, of its dark features, and of what is behind it.
+
+Measured on a copy of 1/4 size, so that single pixels and their noise do not count. Means are taken in the coded domain
+and linearised afterwards: what scales light by a factor scales either mean by the same factor where the code is a power
+law, which sRGB (IEC 61966-2-1) nearly is.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.detection import Face
+from models.image import Frame
+
+Rgb = tuple[float, float, float]
+"""Linear light by channel: red, green, blue; 0 to 1."""
+
+SHRINK = 4
+FACE_OVAL = (0.95, 1.25)
+"""Half-axes of the oval that holds nothing but face, in distances between the eyes, about the landmarks' middle."""
+NEAR_OVAL = (2.3, 3.0)
+"""What lies inside this one may be hair, ears or neck: neither face nor background."""
+TRUNK = 1.2
+"""Distances between the eyes below the mouth from where on the picture may show the person's chest."""
+USABLE = (6, 249)
+"""Coded values that are neither black nor burnt out."""
+DARK_SHARE, BRIGHT_SHARE = 0.1, 0.2
+"""Share of the face's pixels that count as features (brows, eyes, nostrils, beard), and as skin."""
+LEAST_PIXELS = 96
+STRAIGHT_UP_TO = 0.04045
+"""Coded share up to which sRGB is a straight line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Illumination:
+    """Mean linear light of one frame. RGB order."""
+
+    skin: Rgb
+    features: Rgb
+    background: Rgb
+
+
+def measure_illumination(frame: Frame, face: Face) -> Illumination | None:
+    """Measure one frame; None if too little of face or background can be used (too close, black, burnt out)."""
+    height, width = (side // SHRINK for side in frame.pixels.shape[:2])
+    small = np.asarray(cv2.resize(frame.pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    landmarks = face.landmarks / np.float32(SHRINK)
+    usable = ((small >= USABLE[0]) & (small <= USABLE[1])).all(axis=2)
+    background = small[usable & _behind(landmarks, width, height)]
+    oval = small[_inside(landmarks, FACE_OVAL, width, height)]
+    brightness = oval.sum(axis=1)
+    if len(background) < LEAST_PIXELS or len(oval) < LEAST_PIXELS:
+        return None
+    skin = oval[(brightness >= np.quantile(brightness, 1 - BRIGHT_SHARE)) & (oval <= USABLE[1]).all(axis=1)]
+    features = oval[brightness <= np.quantile(brightness, DARK_SHARE)]
+    if len(skin) < LEAST_PIXELS // 2:
+        return None
+    return Illumination(skin=_linear_mean(skin), features=_linear_mean(features), background=_linear_mean(background))
+
+
+def linear_light(coded: NDArray[np.float64]) -> NDArray[np.float64]:
+    """sRGB values (0 to 1) as linear light (0 to 1), IEC 61966-2-1."""
+    return np.where(coded <= STRAIGHT_UP_TO, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+
+
+def _linear_mean(pixels: NDArray[np.uint8]) -> Rgb:
+    blue, green, red = linear_light(pixels.mean(axis=0, dtype=np.float64) / 255)
+    return float(red), float(green), float(blue)
+
+
+def _inside(landmarks: NDArray[np.float32], axes: tuple[float, float], width: int, height: int) -> NDArray[np.bool_]:
+    """Pixels of an upright oval about the landmarks' middle, bool (height, width)."""
+    across, down = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+    x, y = landmarks.mean(axis=0)
+    eyes = max(float(np.hypot(*(landmarks[1] - landmarks[0]))), 1.0)
+    squared = ((across - x) / (axes[0] * eyes)) ** 2 + ((down[:, None] - y) / (axes[1] * eyes)) ** 2
+    return np.asarray(squared <= 1)
+
+
+def _behind(landmarks: NDArray[np.float32], width: int, height: int) -> NDArray[np.bool_]:
+    """Pixels that show neither the head nor the chest, bool (height, width)."""
+    eyes = float(np.hypot(*(landmarks[1] - landmarks[0])))
+    chest = float(landmarks[3:, 1].mean()) + TRUNK * eyes
+    above = np.arange(height)[:, None] < chest
+    return ~_inside(landmarks, NEAR_OVAL, width, height) & above

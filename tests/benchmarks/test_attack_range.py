@@ -1,0 +1,143 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from registry_office import CONVINCING
+from typer.testing import CliRunner
+
+from benchmarks.attack_range import (
+    CONDITIONS,
+    Figures,
+    Tally,
+    attack_trials,
+    bona_fide_trials,
+    figures,
+    reason_of,
+)
+from benchmarks.attack_report import as_json, as_page
+from benchmarks.attacks.catalogue import GEOMETRY, SPECIES
+from benchmarks.cli import app
+from benchmarks.people_split import part_of, person_of, photos_of
+from benchmarks.trials import BONA_FIDE, Outcome, Trial, decide_without
+from liveness.report import Signal, Status
+from verify.decision import Accepted, Decision, Reason, Rejected, decide
+from verify.policy import load_policy
+
+PHOTOS = tuple(Path(f"Person_{letter}_0001.jpg") for letter in "abcdef")
+POLICY = load_policy()
+
+
+def outcome(decision: Decision, *, photo: Path = PHOTOS[0], unguarded: bool = False, light: bool = True) -> Outcome:
+    trial = Trial(photo=photo, species="replayed_stream", seed=0, unguarded=unguarded, light=light)
+    return Outcome(trial, CONVINCING, decision)
+
+
+def test_every_face_takes_its_turn_as_victim_and_as_attacker() -> None:
+    trials = attack_trials(SPECIES["impostor"], PHOTOS, attempts=12, seed=5)
+    first = trials[:12]
+    assert {trial.photo for trial in first} == {trial.other for trial in first} == set(PHOTOS)
+    assert all(trial.photo != trial.other for trial in trials)
+    assert len({trial.seed for trial in first}) == 12
+
+
+def test_the_first_people_are_tried_twice_more_without_light_and_some_attempts_unguarded() -> None:
+    trials = attack_trials(SPECIES["replayed_stream"], PHOTOS, attempts=20, seed=5)
+    later = [trial for trial in trials if not trial.light]
+    assert [trial.photo for trial in later] == [*PHOTOS[:2], *PHOTOS[:2]]
+    assert len({trial.seed for trial in trials if not trial.unguarded}) == 24
+    unguarded = [trial for trial in trials if trial.unguarded]
+    assert [replace(trial, unguarded=False) for trial in unguarded] == trials[:3]
+
+
+def test_what_has_no_countermeasure_is_never_unguarded() -> None:
+    trials = attack_trials(SPECIES["injected_render_natural"], PHOTOS, attempts=20, seed=5)
+    assert not any(trial.unguarded for trial in trials)
+
+
+def test_conditions_take_turns_over_bona_fide_people() -> None:
+    trials = bona_fide_trials(PHOTOS, attempts=2 * len(CONDITIONS), seed=1)
+    assert {trial.species for trial in trials} == {BONA_FIDE}
+    assert sum(trial.glasses for trial in trials) == 2
+    assert sum(not trial.light for trial in trials) == 2
+    assert {trial.frames_per_second for trial in trials} == {5.0, 8.0}
+
+
+def test_figures_count_each_kind_of_attempt_apart() -> None:
+    outcomes = [
+        outcome(Rejected(Reason.MISMATCH)),
+        outcome(Accepted(), photo=PHOTOS[1]),
+        outcome(Rejected(Reason.MISMATCH), photo=PHOTOS[2]),
+        outcome(Accepted(), light=False),
+        outcome(Rejected(Reason.MISMATCH), light=False),
+        outcome(Rejected(Reason.MISMATCH), photo=PHOTOS[2], light=False),
+        outcome(Accepted(), unguarded=True),
+    ]
+    found = figures(outcomes)
+    assert (found.attempts, found.people, found.passes) == (3, 3, 1)
+    assert found.without_light == Tally(attempts=3, passes=1)
+    assert found.allowance == Tally(attempts=2, passes=1)
+    assert found.unguarded == Tally(attempts=1, passes=1)
+    assert found.reasons == {"mismatch": 2, "accepted": 1}
+
+
+def test_bona_fide_people_all_count_alike() -> None:
+    found = figures([outcome(Accepted()), outcome(Accepted(), light=False)], genuine=True)
+    assert (found.attempts, found.passes) == (2, 2)
+
+
+@pytest.mark.parametrize(("people", "upper"), [(150, 0.0243), (10, 0.3085)])
+def test_with_no_pass_the_bound_is_that_of_the_people(people: int, upper: float) -> None:
+    found = Figures(attempts=150, people=people, passes=0, reasons={})
+    assert found.upper == pytest.approx(upper, abs=5e-4)
+
+
+def test_switching_a_countermeasure_off_leaves_the_others_on() -> None:
+    failing = tuple(Signal(name=name, raw=0.0, score=0.0, status=Status.FAIL) for name in ("relief", "noise"))
+    kept = tuple(signal for signal in CONVINCING.liveness.signals if signal.name != "relief")
+    evidence = replace(CONVINCING, liveness=replace(CONVINCING.liveness, signals=(*failing, *kept)))
+    assert reason_of(decide(evidence, POLICY)) == "liveness (relief)"
+    assert reason_of(decide_without(GEOMETRY, evidence, POLICY)) == "liveness (noise)"
+    assert reason_of(decide_without("noise", evidence, POLICY)) == "liveness (relief)"
+    other = replace(CONVINCING, similarity=0.1)
+    assert decide_without("similarity", other, POLICY) == Accepted()
+
+
+def test_people_are_split_for_good() -> None:
+    names = [f"Person_{number}" for number in range(2000)]
+    parts = [part_of(name) for name in names]
+    shares = {part: parts.count(part) / len(parts) for part in ("training", "calibration", "test")}
+    assert shares["training"] == pytest.approx(0.6, abs=0.04)
+    assert shares["test"] == pytest.approx(0.2, abs=0.04)
+    assert person_of(Path("Jane_Doe_0002.jpg")) == "Jane_Doe"
+    photos = [Path(f"{name}_0001.jpg") for name in names]
+    assert all(part_of(person_of(photo)) == "test" for photo in photos_of(photos, "test"))
+
+
+def test_the_report_names_everything_that_was_tried_and_what_was_not() -> None:
+    measured = {name: Figures(attempts=10, people=10, passes=0, reasons={"mismatch": 10}) for name in SPECIES}
+    bona_fide = Figures(attempts=20, people=10, passes=19, reasons={"accepted": 19, "blurred": 1})
+    page = as_page(measured, bona_fide, {"glasses": bona_fide}, policy="open-1", command="heyan-bench attacks")
+    assert all(name in page for name in (*SPECIES, "silicone_mask", "blurred 1", "glasses"))
+    content = as_json(measured, bona_fide, {}, policy="open-1")
+    assert content["bpcer"] == pytest.approx(0.05)
+    assert set(content["species"]["impostor"]) >= {"attempts", "passes", "iapar", "iapar_upper_95"}
+
+
+def test_the_command_runs_and_writes(portraits: dict[str, bytes], tmp_path: Path) -> None:
+    names = [name for name in (f"Person{number}" for number in range(100)) if part_of(name) == "test"][:3]
+    for name, photo in zip(names, ("person_a_1", "person_b_1", "impostor_1"), strict=True):
+        (tmp_path / f"{name}_1.jpg").write_bytes(portraits[photo])
+    figures_file, report = tmp_path / "figures.json", tmp_path / "report.md"
+    options = ["--attempts", "3", "--bona-fide", "7", "--species", "impostor", "--json", str(figures_file)]
+    result = CliRunner().invoke(app, ["attacks", "--photos", str(tmp_path), *options, "--report", str(report)])
+    assert result.exit_code == 0, result.output
+    content = json.loads(figures_file.read_text("utf-8"))
+    assert content["species"]["impostor"]["passes"] == 0
+    assert report.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_unknown_species_names_the_known_ones(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["attacks", "--photos", str(tmp_path), "--species", "voodoo"])
+    assert result.exit_code == 2
+    assert "printed_photo_flat" in " ".join(result.output.replace("│", " ").split())
