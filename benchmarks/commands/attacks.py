@@ -34,7 +34,7 @@ LEAST_FACES = 3
 def attacks(
     photos: Annotated[Path, typer.Option(help="folder of photos, PERSON_1.jpg …", exists=True, file_okay=False)],
     attempts: Annotated[int, typer.Option(min=3, help="of each species")] = 150,
-    bona_fide: Annotated[int, typer.Option(min=7, help="sessions of people who follow the cues")] = 300,
+    bona_fide: Annotated[int, typer.Option(min=len(CONDITIONS), help="sessions of people who follow the cues")] = 300,
     species: Annotated[list[str] | None, typer.Option(help="only these; may be repeated")] = None,
     as_json_file: Annotated[Path | None, typer.Option("--json", help="write the figures as JSON")] = None,
     report: Annotated[Path | None, typer.Option(help="write a page, and a picture beside it")] = None,

@@ -194,9 +194,9 @@ async def test_a_store_that_is_killed_in_the_middle_accepts_nothing_and_loses_no
 
 async def _until_asked(socket: ClientConnection, shooting: Phone) -> Message:
     """Frames with a still head until the first cue is told; then silence."""
-    nonce, seq = "", 0
+    nonce, seq, shutter = "", 0, shooting.camera.open(default_rng(1))
     while True:
-        jpeg = await asyncio.to_thread(shooting.camera.shoot, shooting.actor.scene(seq / 8), default_rng(1))
+        jpeg = await asyncio.to_thread(shutter.shoot, shooting.actor.scene(seq / 8), seq / 8)
         await socket.send(frame(jpeg, seq=seq, nonce=nonce))
         seq += 1
         try:

@@ -93,12 +93,12 @@ def test_with_no_pass_the_bound_is_that_of_the_people(people: int, upper: float)
 
 
 def test_switching_a_countermeasure_off_leaves_the_others_on() -> None:
-    failing = tuple(Signal(name=name, raw=0.0, score=0.0, status=Status.FAIL) for name in ("relief", "noise"))
+    failing = tuple(Signal(name=name, raw=0.0, score=0.0, status=Status.FAIL) for name in ("relief", "fresh"))
     kept = tuple(signal for signal in CONVINCING.liveness.signals if signal.name != "relief")
     evidence = replace(CONVINCING, liveness=replace(CONVINCING.liveness, signals=(*failing, *kept)))
     assert reason_of(decide(evidence, POLICY)) == "liveness (relief)"
-    assert reason_of(decide_without(GEOMETRY, evidence, POLICY)) == "liveness (noise)"
-    assert reason_of(decide_without("noise", evidence, POLICY)) == "liveness (relief)"
+    assert reason_of(decide_without(GEOMETRY, evidence, POLICY)) == "liveness (fresh)"
+    assert reason_of(decide_without("fresh", evidence, POLICY)) == "liveness (relief)"
     other = replace(CONVINCING, similarity=0.1)
     assert decide_without("similarity", other, POLICY) == Accepted()
 
@@ -129,7 +129,16 @@ def test_the_command_runs_and_writes(portraits: dict[str, bytes], tmp_path: Path
     for name, photo in zip(names, ("person_a_1", "person_b_1", "impostor_1"), strict=True):
         (tmp_path / f"{name}_1.jpg").write_bytes(portraits[photo])
     figures_file, report = tmp_path / "figures.json", tmp_path / "report.md"
-    options = ["--attempts", "3", "--bona-fide", "7", "--species", "impostor", "--json", str(figures_file)]
+    options = [
+        "--attempts",
+        "3",
+        "--bona-fide",
+        str(len(CONDITIONS)),
+        "--species",
+        "impostor",
+        "--json",
+        str(figures_file),
+    ]
     result = CliRunner().invoke(app, ["attacks", "--photos", str(tmp_path), *options, "--report", str(report)])
     assert result.exit_code == 0, result.output
     content = json.loads(figures_file.read_text("utf-8"))
