@@ -48,9 +48,14 @@ def with_glasses(picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> 
 
 
 def frontal(photo: bytes, *, engine: Engine) -> bool:
-    """Whether a photo's one face looks into the camera. Raises FaceError, ImageError."""
-    pose = pose_from_landmarks(_face_of(photo, engine)[1].landmarks)
-    return abs(pose.yaw) <= FRONTAL_YAW and abs(pose.pitch) <= FRONTAL_PITCH
+    """Whether a photo shows one face that looks into the camera, and nobody else: the renderer would take them along.
+
+    Raises FaceError, ImageError.
+    """
+    frame, face = _face_of(photo, engine)
+    pose = pose_from_landmarks(face.landmarks)
+    alone = len(engine.detect(frame)) == 1
+    return alone and abs(pose.yaw) <= FRONTAL_YAW and abs(pose.pitch) <= FRONTAL_PITCH
 
 
 def _face_of(photo: bytes, engine: Engine) -> tuple[Frame, Face]:

@@ -1,12 +1,13 @@
 """Each attack by name, on the service's own path with a simulated clock: a few attempts of each."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from random import Random
 
 import pytest
+from rendered_points import EYES_NOSE_MOUTH, seen, sheet_points
 
 from benchmarks.attacks.catalogue import SPECIES
+from benchmarks.attacks.naive import planar_motion
 from benchmarks.phone.casting import living
 from benchmarks.phone.head import Head
 from benchmarks.phone.network import GOOD, SLOW, Network
@@ -14,6 +15,7 @@ from benchmarks.phone.offline import Offline
 from benchmarks.phone.person import Actor, StillPerson, WrongPerson
 from benchmarks.trials import Outcome, Trial, run_trials
 from liveness.challenge import draw_challenge
+from liveness.motion import measure_motion
 from models.engine import Engine
 from models.image import decode_image
 from verify.decision import Accepted, Decision, Reason, Rejected, Retry, decide
@@ -88,12 +90,16 @@ def test_a_photo_held_flat_is_rejected_as_flat(attempts: Mapping[str, list[Outco
     assert [outcome.decision for outcome in attempts["printed_photo_flat"]] == [flat] * len(SEEDS)
 
 
-def test_a_service_without_depth_would_accept_a_photo_held_flat(portraits: dict[str, bytes], tmp_path: Path) -> None:
-    """An attack that fails anyway proves nothing."""
-    photo = tmp_path / "victim_1.jpg"
-    photo.write_bytes(portraits["person_b_1"])
-    trials = [Trial(photo=photo, species="printed_photo_flat", seed=seed, unguarded=True) for seed in range(3)]
-    assert any(isinstance(outcome.decision, Accepted) for outcome in run_trials(trials))
+@pytest.mark.parametrize(("yaw", "pitch"), [(25.0, 0.0), (-25.0, 0.0), (0.0, 20.0), (0.0, -20.0)])
+def test_a_service_without_depth_takes_a_turned_sheet_for_a_turned_head(yaw: float, pitch: float) -> None:
+    """What the range switches geometry off by: an attack that fails anyway proves nothing."""
+    before, after = seen(sheet_points(), noise=0.2), seen(sheet_points(), yaw=yaw, pitch=pitch, noise=0.2, seed=2)
+    landmarks = seen(EYES_NOSE_MOUTH)
+    naive, real = planar_motion(before, after, landmarks), measure_motion(before, after, landmarks)
+    assert naive is not None
+    assert real is not None
+    assert (naive.yaw, naive.pitch) == pytest.approx((yaw, pitch), abs=9.0)
+    assert max(abs(real.yaw), abs(real.pitch)) < 6.0
 
 
 def test_wrong_answers_do_not_pass(portraits: dict[str, bytes], engine: Engine) -> None:
