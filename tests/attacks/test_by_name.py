@@ -24,6 +24,9 @@ from verify.policy import load_policy
 
 POLICY = load_policy()
 
+pytestmark = pytest.mark.timeout(900)
+"""All attempts are played at once, by the first test that asks for them."""
+
 
 def decision(actor: Actor, *, reference: bytes, engine: Engine, rng: Random, network: Network = GOOD) -> Decision:
     session = LiveSession(
@@ -78,7 +81,6 @@ def attempts(portraits: dict[str, bytes], tmp_path_factory: pytest.TempPathFacto
     return found
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", STOPPED)
 def test_an_attack_does_not_pass(attempts: Mapping[str, list[Outcome]], name: str) -> None:
     assert len(attempts[name]) == len(SEEDS)

@@ -12,6 +12,9 @@ from verify.decision import Accepted, Rejected
 
 EACH = 50
 
+pytestmark = pytest.mark.timeout(1200)
+"""Fifty sessions a test: minutes, on a slow machine."""
+
 
 @pytest.fixture(scope="module")
 def faces(shared_dir: Path, engine: Engine) -> tuple[Path, ...]:
