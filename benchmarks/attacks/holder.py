@@ -28,38 +28,24 @@ class Surface(Protocol):
     def coverage(self, pose: SheetPose) -> Coverage: ...
 
 
-class Holder:
-    """Turns, tilts and moves a surface with hands that shake a little."""
+class Hands:
+    """Turn, tilt and move what they hold as the cues ask, and shake a little."""
 
-    def __init__(
-        self, surface: Surface, *, rng: Random, distance_cm: float, turn_degrees: float, tilt_degrees: float = 30.0
-    ) -> None:
-        self._surface, self._rng = surface, rng
+    def __init__(self, *, rng: Random, distance_cm: float, turn_degrees: float, tilt_degrees: float = 30.0) -> None:
+        self._rng = rng
         self._turn, self._tilt, self._distance = turn_degrees, tilt_degrees, distance_cm
         self._yaw, self._pitch, self._away = Glide(0.0), Glide(0.0), Glide(distance_cm)
         self._phase = rng.uniform(0, 6)
-        self._lamp = Lamp(rng.uniform(*ROOM_LUX))
 
     def told(self, kind: str, cue: str | None, at: float) -> None:
-        if kind == "light" and cue is not None:
-            self._lamp.show(cue, at)
-        elif kind == "rest":
+        """A prompt appeared on the phone."""
+        if kind == "rest":
             self._swing(0.0, 0.0, self._distance, at)
         elif kind == "ask" and cue is not None:
             self._swing(*self._imitation(cue), at)
 
-    def glow(self, at: float) -> Glow | None:
-        """Paper returns light as skin does: less when it is turned or further away."""
-        pose = self.pose(at)
-        facing = float(np.cos(np.radians(pose.yaw)) * np.cos(np.radians(pose.pitch)))
-        paper, covered = facing * (40.0 / pose.distance_cm) ** 2, self._surface.coverage(pose)
-        return self._lamp.glow(np.asarray(covered * paper + (1 - covered) * WALL, np.float32), at)
-
-    def scene(self, at: float) -> Picture:
-        return self._surface.render(self.pose(at))
-
     def pose(self, at: float) -> SheetPose:
-        """How the surface is held at a time."""
+        """How they hold it at a time."""
         shake = 0.01 * self._distance
         return SheetPose(
             yaw=self._yaw.at(at) + 0.8 * np.sin(1.1 * at + self._phase),
@@ -84,6 +70,30 @@ class Holder:
         begins, seconds = at + self._rng.uniform(*HAND_SECONDS), self._rng.uniform(*SWING_SECONDS)
         for glide, target in ((self._yaw, yaw), (self._pitch, pitch), (self._away, away)):
             glide.head_for(target, at=at, begins=begins, seconds=seconds)
+
+
+class Holder:
+    """Somebody who holds a surface in both hands, by the light of the phone's screen."""
+
+    def __init__(self, surface: Surface, *, rng: Random, distance_cm: float, turn_degrees: float) -> None:
+        self._surface = surface
+        self._hands = Hands(rng=rng, distance_cm=distance_cm, turn_degrees=turn_degrees)
+        self._lamp = Lamp(rng.uniform(*ROOM_LUX))
+
+    def told(self, kind: str, cue: str | None, at: float) -> None:
+        if kind == "light" and cue is not None:
+            self._lamp.show(cue, at)
+        self._hands.told(kind, cue, at)
+
+    def glow(self, at: float) -> Glow | None:
+        """Paper returns light as skin does: less when it is turned or further away."""
+        pose = self._hands.pose(at)
+        facing = float(np.cos(np.radians(pose.yaw)) * np.cos(np.radians(pose.pitch)))
+        paper, covered = facing * (40.0 / pose.distance_cm) ** 2, self._surface.coverage(pose)
+        return self._lamp.glow(np.asarray(covered * paper + (1 - covered) * WALL, np.float32), at)
+
+    def scene(self, at: float) -> Picture:
+        return self._surface.render(self._hands.pose(at))
 
 
 def some_room(rng: Random) -> Picture:

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.attacks.holder import Holder
-from benchmarks.attacks.sheet import Coverage, Sheet, SheetPose
+from benchmarks.attacks.holder import Hands
+from benchmarks.attacks.sheet import Sheet, SheetPose
 
 Picture = NDArray[np.uint8]
 Player = Callable[[float], Picture]
@@ -25,20 +25,20 @@ class ScreenHolder:
     """Holds a screen; `hold_still` lets the clip do the moving."""
 
     def __init__(
-        self, player: Player, *, height_cm: float, pixels_high: int, room: Picture, holder: Holder, hold_still: bool
+        self, player: Player, *, height_cm: float, pixels_high: int, room: Picture, hands: Hands, hold_still: bool
     ) -> None:
         self._player, self._height_cm, self._pixels_high = player, height_cm, pixels_high
-        self._room, self._holder, self._hold_still = room, holder, hold_still
+        self._room, self._hands, self._hold_still = room, hands, hold_still
 
     def told(self, kind: str, cue: str | None, at: float) -> None:
         if not self._hold_still:
-            self._holder.told(kind, cue, at)
+            self._hands.told(kind, cue, at)
 
     def glow(self, at: float) -> None:
         """Glass returns a few per cent of the light, as much as the wall behind: nothing that tells them apart."""
 
     def scene(self, at: float) -> Picture:
-        pose = self._holder.pose(at)
+        pose = self._hands.pose(at)
         shown = _with_rim(self._player(at))
         sheet = Sheet(shown, self._height_cm, self._room)
         return self._lit(sheet, pose)
@@ -70,25 +70,15 @@ def screen_before(
     """
     distance_cm = rng.uniform(22, 38)
     height_cm = rng.uniform(62, 95) * size[0] / eye_distance * distance_cm / 520.0
-    holder = Holder(_Nothing(), rng=rng, distance_cm=distance_cm, turn_degrees=rng.uniform(25, 40))
+    hands = Hands(rng=rng, distance_cm=distance_cm, turn_degrees=rng.uniform(25, 40))
     return ScreenHolder(
         player,
         height_cm=height_cm,
         pixels_high=rng.choice((1136, 1334, 1920, 2400)),
         room=room,
-        holder=holder,
+        hands=hands,
         hold_still=hold_still,
     )
-
-
-class _Nothing:
-    """The holder only says how the screen is held."""
-
-    def coverage(self, pose: SheetPose) -> Coverage:
-        raise NotImplementedError(f"a holder of a screen covers nothing itself ({pose})")
-
-    def render(self, pose: SheetPose) -> Picture:
-        raise NotImplementedError(f"a holder of a screen draws nothing itself ({pose})")
 
 
 def _with_rim(picture: Picture) -> Picture:
