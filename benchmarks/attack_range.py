@@ -22,8 +22,6 @@ ALLOWANCE_SHARE = 0.1
 """People, as a share of the attempts, on whom all three attempts of a link are spent; the later two without light."""
 LATER_ATTEMPTS = 2
 
-HELD_OUT_CAMERA = "another camera (held out)"
-
 CONDITIONS: Mapping[str, Mapping[str, Any]] = {
     "ordinary": {},
     "poor light": {"camera": Camera(gain=0.45, noise=7.0), "room_lux": 40.0},
@@ -34,7 +32,7 @@ CONDITIONS: Mapping[str, Mapping[str, Any]] = {
     "60 % JPEG": {"camera": Camera(jpeg_quality=60)},
     "bad network": {"network": replace(SLOW, loss=0.03)},
     "no light cues": {"light": False},
-    HELD_OUT_CAMERA: {
+    "another camera": {
         "camera": Camera(
             noise=1.5,
             jpeg_quality=90,

@@ -97,8 +97,6 @@ class Species:
     stage: Callable[[Crime], Actor]
     open_hole: bool = False
     """Known not to be stopped, and published as such."""
-    held_out: bool = False
-    """No threshold was set with it in sight."""
     camera: Camera | None = None
     """The camera that it pretends to have; None: the one of the trial."""
 

@@ -16,8 +16,6 @@ Glow = NDArray[np.float32]
 """Factor of light by place and channel that the screen makes, float32 (h, w, 3) BGR, at any resolution; 1 is none."""
 
 GAMMA = 2.2
-TARGET = 118.0
-"""Mean coded luma that automatic exposure aims at."""
 NOISE_BANK = 1 << 21
 """Numbers; a frame takes less than half of them."""
 
