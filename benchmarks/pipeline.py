@@ -97,15 +97,15 @@ def _frame_stages(replay: Replay, engine: Engine, *, rounds: int) -> dict[str, T
     first, later = (decode_image(jpegs[place]) for place in (0, 1))
     face = engine.refine(later, engine.detect(later)[0])
     start = engine.refine(first, engine.detect(first)[0])
-    tracks = seed_tracks(first.pixels, start.landmarks)
+    tracks = seed_tracks(first.luma(), start.landmarks)
     if tracks is None:
         raise ValueError("the recorded session begins with a face that cannot be followed")
-    moved = follow_tracks(tracks, later.pixels, face.landmarks)
+    moved = follow_tracks(tracks, later.luma(), face.landmarks)
     works: dict[str, Work] = {
         "decode": lambda: decode_image(jpegs[1]),
         "detect": lambda: engine.detect(later),
         "refine": lambda: engine.refine(later, face),
-        "track": lambda: follow_tracks(tracks, later.pixels, face.landmarks),
+        "track": lambda: follow_tracks(tracks, later.luma(), face.landmarks),
         "pose": lambda: pose_from_landmarks(face.landmarks),
         "motion": lambda: measure_motion(moved.reference, moved.current, moved.landmarks),
         "relief": lambda: measure_relief(moved.reference, moved.current, moved.landmarks),

@@ -25,6 +25,8 @@ NOSE_BREADTH, NOSE_LENGTH, NOSE_BELOW_EYES = 0.2, 0.3, 0.6
 ROUNDS = 4
 NOISE = 0.02
 """Residual beyond which a point counts less."""
+RIDGE = 1e-10
+"""Of the design's sum of squares, on the normal equations' diagonal: what points leave open gets the small answer."""
 
 
 def in_face_units(points: Points, landmarks: Points) -> Floats:
@@ -53,9 +55,11 @@ def robust_least_squares(design: Floats, target: Floats) -> Floats:
 
     `design`: (N, unknowns); `target`: (N, dimensions) in face units. Gives (unknowns, dimensions).
     """
-    weight = np.ones(len(design))
+    weighted = design.T
+    ridge = RIDGE * np.einsum("ij,ij->", design, design) * np.eye(design.shape[1])
+    solution = np.zeros((design.shape[1], target.shape[1]))
     for _ in range(ROUNDS):
-        solution = np.linalg.lstsq(design * weight[:, None], target * weight[:, None], rcond=None)[0]
-        distance = np.linalg.norm(target - design @ solution, axis=1)
-        weight = 1 / np.sqrt(1 + (distance / NOISE) ** 2)
-    return np.asarray(solution)
+        solution = np.linalg.solve(weighted @ design + ridge, weighted @ target)
+        missed = target - design @ solution
+        weighted = design.T / (1 + np.einsum("ij,ij->i", missed, missed) / NOISE**2)
+    return solution

@@ -54,6 +54,20 @@ def measure_relief(reference: Points, current: Points, landmarks: Points) -> Rel
     return Relief(residual, foreshortening) if np.isfinite([residual, foreshortening]).all() else None
 
 
+def rough_foreshortening(reference: Points, current: Points) -> float:
+    """The foreshortening of the best affine map between two views, in degrees; 90 if there is none.
+
+    Affine maps know nothing of perspective: good enough to tell whether a face has turned at all.
+    """
+    before, after = reference - reference.mean(axis=0), current - current.mean(axis=0)
+    normal = (before.T @ before).astype(np.float64)
+    if np.linalg.det(normal) <= 0:
+        return 90.0
+    affine = np.linalg.solve(normal, before.T @ after)
+    large, small = np.linalg.svd(affine, compute_uv=False)
+    return float(np.degrees(np.arccos(np.clip(small / large, 0.0, 1.0)))) if large > 0 else 90.0
+
+
 def _best_homography(reference: Points, current: Points) -> NDArray[np.float64] | None:
     found = cv2.findHomography(reference, current, 0)[0]
     homography = np.asarray(found, dtype=np.float64)

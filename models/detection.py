@@ -20,6 +20,8 @@ FIRST_SIDE = 320
 SECOND_SIDE = 960
 SMALL_FACE = 40.0
 """A face of fewer pixels across on the first pass's copy is looked for again at a larger size."""
+LINEAR_FROM = 0.6
+"""Scale from which a copy is made by interpolation: each of its pixels still rests on all pixels beneath it."""
 MARGIN = 1.9
 """Side of the crop in which landmarks are refined, in long sides of the face's box."""
 
@@ -129,7 +131,7 @@ def _canvas(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
     coarsest = STRIDES[-1]
     canvas = np.zeros((-(-height // coarsest) * coarsest, -(-width // coarsest) * coarsest, 3), np.uint8)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    method = cv2.INTER_AREA if scale < LINEAR_FROM else cv2.INTER_LINEAR
     if scale == 1.0:
         canvas[:height, :width] = pixels
     else:

@@ -44,20 +44,24 @@ class Illumination:
 
 def measure_illumination(frame: Frame, face: Face) -> Illumination | None:
     """Measure one frame; None if too little of face or background can be used (too close, black, burnt out)."""
-    height, width = (side // SHRINK for side in frame.pixels.shape[:2])
-    small = np.asarray(cv2.resize(frame.pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    small = _quarter(frame.pixels)
+    height, width = small.shape[:2]
     landmarks = face.landmarks / np.float32(SHRINK)
-    usable = ((small >= USABLE[0]) & (small <= USABLE[1])).all(axis=2)
-    background = small[usable & _behind(landmarks, width, height)]
+    usable = cv2.inRange(small, (USABLE[0],) * 3, (USABLE[1],) * 3) > 0
+    background = usable & _behind(landmarks, width, height)
     oval = small[_inside(landmarks, FACE_OVAL, width, height)]
-    brightness = oval.sum(axis=1)
-    if len(background) < LEAST_PIXELS or len(oval) < LEAST_PIXELS:
+    if np.count_nonzero(background) < LEAST_PIXELS or len(oval) < LEAST_PIXELS:
         return None
-    skin = oval[(brightness >= np.quantile(brightness, 1 - BRIGHT_SHARE)) & (oval <= USABLE[1]).all(axis=1)]
-    features = oval[brightness <= np.quantile(brightness, DARK_SHARE)]
+    brightness = oval.sum(axis=1, dtype=np.uint16)
+    dark, bright = _ranked(brightness, DARK_SHARE), _ranked(brightness, 1 - BRIGHT_SHARE)
+    skin = oval[(brightness >= bright) & (oval.max(axis=1) <= USABLE[1])]
     if len(skin) < LEAST_PIXELS // 2:
         return None
-    return Illumination(skin=_linear_mean(skin), features=_linear_mean(features), background=_linear_mean(background))
+    return Illumination(
+        skin=_linear(skin.mean(axis=0)),
+        features=_linear(oval[brightness <= dark].mean(axis=0)),
+        background=_linear(np.array(cv2.mean(small, background.astype(np.uint8))[:3])),
+    )
 
 
 def linear_light(coded: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,8 +69,23 @@ def linear_light(coded: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(coded <= STRAIGHT_UP_TO, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
 
 
-def _linear_mean(pixels: NDArray[np.uint8]) -> Rgb:
-    blue, green, red = linear_light(pixels.mean(axis=0, dtype=np.float64) / 255)
+def _ranked(values: NDArray[np.uint16], share: float) -> int:
+    """The value that a share of them does not exceed."""
+    place = int(share * (len(values) - 1))
+    return int(np.partition(values, place)[place])
+
+
+def _quarter(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """In two steps of a half each: faster than in one, and rounded once more."""
+    for _ in range(2):
+        height, width = (side // 2 for side in pixels.shape[:2])
+        pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return pixels
+
+
+def _linear(mean: NDArray[np.float64]) -> Rgb:
+    """Of a mean coded colour, BGR, 0 to 255."""
+    blue, green, red = linear_light(mean / 255)
     return float(red), float(green), float(blue)
 
 

@@ -40,6 +40,10 @@ class Frame:
         contiguous.flags.writeable = False
         object.__setattr__(self, "pixels", contiguous)
 
+    def luma(self) -> NDArray[np.uint8]:
+        """Luma (BT.601), uint8 (H, W); made anew each time."""
+        return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageLimits:

@@ -8,6 +8,7 @@ of several degrees: compare them with the same person's rest.
 """
 
 from dataclasses import dataclass
+from math import asin, atan2, degrees
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,24 +43,19 @@ def pose_from_landmarks(landmarks: NDArray[np.float32]) -> Pose:
         ValueError: the landmarks are not finite or fall into one point.
     """
     linear = (_SOLVER @ landmarks.astype(np.float64))[:3].T
-    scale = float(np.linalg.svd(linear, compute_uv=False).mean()) if np.isfinite(linear).all() else 0.0
-    if scale <= 0.0:
+    if not np.isfinite(linear).all() or not linear.any():
         raise ValueError("the landmarks are not finite or fall into one point: no pose")
-    right, down = _orthonormal(linear)
-    return _angles(right, down)
-
-
-def _orthonormal(linear: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The nearest pair of orthonormal rows (polar decomposition by SVD)."""
     u, _, vt = np.linalg.svd(linear, full_matrices=False)
-    rows = u @ vt
-    return rows[0], rows[1]
+    return _angles(*(u @ vt).tolist())
 
 
-def _angles(right: NDArray[np.float64], down: NDArray[np.float64]) -> Pose:
-    """Angles of the rotation Rz(roll) Rx(pitch) Ry(yaw) whose rows are right, down and right x down."""
-    toward = np.cross(right, down)
-    yaw = np.arctan2(-toward[0], toward[2])
-    pitch = np.arcsin(np.clip(toward[1], -1.0, 1.0))
-    roll = np.arctan2(-right[1], down[1])
-    return Pose(*(float(angle) for angle in np.degrees([yaw, pitch, roll])))
+def _angles(right: list[float], down: list[float]) -> Pose:
+    """Angles of the rotation Rz(roll) Rx(pitch) Ry(yaw) whose rows are right, down and right x down.
+
+    `right`, `down`: three numbers each, the nearest pair of orthonormal rows (polar decomposition by SVD).
+    """
+    toward_x = right[1] * down[2] - right[2] * down[1]
+    toward_y = right[2] * down[0] - right[0] * down[2]
+    toward_z = right[0] * down[1] - right[1] * down[0]
+    yaw, pitch = atan2(-toward_x, toward_z), asin(min(1.0, max(-1.0, toward_y)))
+    return Pose(degrees(yaw), degrees(pitch), degrees(atan2(-right[1], down[1])))

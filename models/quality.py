@@ -43,27 +43,30 @@ def measure_quality(frame: Frame, face: Face) -> Quality:
     )
 
 
+def face_brightness(luma: NDArray[np.uint8], face: Face) -> float:
+    """Mean luma of a face, 0 to 1. `luma`: of the whole frame, uint8 (H, W)."""
+    left, top, right, bottom = _clipped(luma.shape, face)
+    return float(luma[top:bottom, left:right].mean()) / 255.0
+
+
 def _face_luma(frame: Frame, face: Face) -> NDArray[np.uint8]:
     """The part of the box inside the frame, as luma (BT.601), (112, 112)."""
-    left, top, right, bottom = _clipped(frame, face)
-    crop = frame.pixels[top:bottom, left:right]
-    shrinks = crop.shape[0] > SHARPNESS_SIDE
-    small = cv2.resize(
-        crop, (SHARPNESS_SIDE, SHARPNESS_SIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    left, top, right, bottom = _clipped(frame.pixels.shape, face)
+    crop = cv2.cvtColor(frame.pixels[top:bottom, left:right], cv2.COLOR_BGR2GRAY)
+    method = cv2.INTER_AREA if crop.shape[0] > SHARPNESS_SIDE else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(crop, (SHARPNESS_SIDE, SHARPNESS_SIDE), interpolation=method), np.uint8)
 
 
-def _clipped(frame: Frame, face: Face) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of the box inside the frame, at least one pixel."""
-    height, width = frame.pixels.shape[:2]
+def _clipped(shape: tuple[int, ...], face: Face) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the box inside a picture, at least one pixel."""
+    height, width = shape[:2]
     x, y, w, h = (float(value) for value in face.box)
     left, top = int(np.clip(x, 0, width - 1)), int(np.clip(y, 0, height - 1))
     return left, top, max(left + 1, int(min(x + w, width))), max(top + 1, int(min(y + h, height)))
 
 
 def _inside(frame: Frame, face: Face) -> float:
-    left, top, right, bottom = _clipped(frame, face)
+    left, top, right, bottom = _clipped(frame.pixels.shape, face)
     area = float(face.box[2] * face.box[3])
     return float(np.clip((right - left) * (bottom - top) / area, 0.0, 1.0)) if area > 0 else 0.0
 

@@ -1,4 +1,4 @@
-"""Tracks the texture of a face from frame to frame: pixels in, point correspondences out.
+"""Tracks the texture of a face from frame to frame: luma in, point correspondences out.
 
 Sparse pyramidal Lucas-Kanade (Lucas & Kanade 1981; Bouguet 2000, OpenCV's implementation) on good features (Shi &
 Tomasi 1994), checked forwards and backwards (Kalal et al. 2010). Unlike a landmark network these points have no idea
@@ -20,7 +20,12 @@ LEAST_POINTS = 12
 LEAST_SURVIVED = 0.3
 """Share of the reference's points below which what is left is no sample of the face any more."""
 WINDOW = (17, 17)
-LEVELS = 3
+LEVELS = 1
+"""Halvings of the picture; with a window of 17 a point may lie some 17 pixels from where the landmarks carry it."""
+BORDER = 4
+"""Pixels around a mask that its features' own neighbourhood reaches into."""
+SURROUNDINGS = 40
+"""Pixels around the points that are looked at: what lies further away does not matter to them."""
 BACK_ERROR_PX = 1.0
 """A point that does not come back to within this distance when tracked backwards is lost."""
 FACE_ELLIPSE = (1.9, 2.3)
@@ -55,9 +60,8 @@ class Tracks:
         return len(self.current) / self.seeded if self.seeded else 0.0
 
 
-def seed_tracks(pixels: NDArray[np.uint8], landmarks: Points) -> Tracks:
-    """Start tracks on a frame. `pixels`: uint8 (H, W, 3) BGR; `landmarks`: (5, 2) pixels."""
-    grey = _grey(pixels)
+def seed_tracks(grey: Grey, landmarks: Points) -> Tracks:
+    """Start tracks on a frame. `grey`: its luma, uint8 (H, W); `landmarks`: (5, 2) pixels."""
     nose = _nose_mask(grey.shape, landmarks)
     face = np.where(nose > 0, np.uint8(0), _face_mask(grey.shape, landmarks))
     spacing = max(2.0, 0.08 * _eye_distance(landmarks))
@@ -67,22 +71,44 @@ def seed_tracks(pixels: NDArray[np.uint8], landmarks: Points) -> Tracks:
     return Tracks(points, points, landmarks, len(points), landmarks, grey)
 
 
-def follow_tracks(tracks: Tracks, pixels: NDArray[np.uint8], landmarks: Points) -> Tracks:
+def follow_tracks(tracks: Tracks, grey: Grey, landmarks: Points) -> Tracks:
     """The same tracks on the next frame of the same size; points that cannot be followed are dropped."""
-    grey = _grey(pixels)
     if not len(tracks.current):
         return Tracks(tracks.reference, tracks.current, tracks.landmarks, tracks.seeded, landmarks, grey)
     guess = _carried(tracks.current, tracks.last_landmarks, landmarks)
-    there, found = _flow(tracks.grey, grey, tracks.current, guess)
-    back, returned = _flow(grey, tracks.grey, there, tracks.current)
-    kept = found & returned & (np.hypot(*(back - tracks.current).T) < BACK_ERROR_PX)
-    return Tracks(tracks.reference[kept], there[kept], tracks.landmarks, tracks.seeded, landmarks, grey)
+    left, top, right, bottom = _surroundings(np.concatenate([tracks.current, guess]), grey.shape)
+    before, after = tracks.grey[top:bottom, left:right], grey[top:bottom, left:right]
+    corner = np.array([left, top], np.float32)
+    here = tracks.current - corner
+    there, found = _flow(before, after, here, guess - corner)
+    back, returned = _flow(after, before, there, here)
+    kept = found & returned & (np.hypot(*(back - here).T) < BACK_ERROR_PX)
+    return Tracks(tracks.reference[kept], there[kept] + corner, tracks.landmarks, tracks.seeded, landmarks, grey)
 
 
 def _features(grey: Grey, mask: NDArray[np.uint8], most: int, spacing: float) -> Points:
     """The best features inside a mask, (N, 2); the nose has a budget of its own, since eyes and mouth have more."""
-    found = cv2.goodFeaturesToTrack(grey, most, qualityLevel=0.005, minDistance=spacing, mask=mask, blockSize=5)
-    return np.zeros((0, 2), np.float32) if found is None else found.reshape(-1, 2).astype(np.float32)
+    x, y, width, height = cv2.boundingRect(mask)
+    left, top = max(0, x - BORDER), max(0, y - BORDER)
+    part = np.s_[top : y + height + BORDER, left : x + width + BORDER]
+    found = cv2.goodFeaturesToTrack(
+        grey[part], most, qualityLevel=0.005, minDistance=spacing, mask=mask[part], blockSize=5
+    )
+    points = np.zeros((0, 2), np.float32) if found is None else found.reshape(-1, 2).astype(np.float32)
+    return points + np.array([left, top], np.float32)
+
+
+def _surroundings(points: Points, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the part of a frame in which points are looked for; never empty."""
+    height, width = shape[:2]
+    inside = np.clip(np.nan_to_num(points), 0, np.array([width - 1, height - 1], np.float32))
+    (left, top), (right, bottom) = inside.min(axis=0).astype(int), inside.max(axis=0).astype(int)
+    return (
+        max(0, int(left) - SURROUNDINGS),
+        max(0, int(top) - SURROUNDINGS),
+        min(width, int(right) + SURROUNDINGS + 1),
+        min(height, int(bottom) + SURROUNDINGS + 1),
+    )
 
 
 def _flow(before: Grey, after: Grey, points: Points, guess: Points) -> tuple[Points, NDArray[np.bool_]]:
@@ -98,10 +124,6 @@ def _carried(points: Points, before: Points, after: Points) -> Points:
     if similarity.shape != (2, 3):
         return points
     return np.asarray(points @ similarity[:, :2].T + similarity[:, 2], dtype=np.float32)
-
-
-def _grey(pixels: NDArray[np.uint8]) -> Grey:
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 
 
 def _face_mask(shape: tuple[int, ...], landmarks: Points) -> NDArray[np.uint8]:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
 
+import numpy as np
+from numpy.typing import NDArray
+
 from liveness.assessment import assess
 from liveness.challenge import Challenge
 from liveness.motion import Motion, measure_motion
@@ -16,7 +19,7 @@ from liveness.nose import measure_protrusion
 from liveness.observation import FaceView, Observation
 from liveness.perspective import measure_perspective
 from liveness.prompts import Prompt
-from liveness.relief import measure_relief
+from liveness.relief import measure_relief, rough_foreshortening
 from liveness.script import Phase, ScriptState, Step, advance, begin, counts_for_identity, rest_opens
 from models.detection import Face
 from models.embedding import Embedding, cosine, mean_embedding
@@ -25,7 +28,7 @@ from models.frame_history import FrameHistory
 from models.illumination import measure_illumination
 from models.image import Frame, decode_image
 from models.pose import pose_from_landmarks
-from models.quality import Quality
+from models.quality import Quality, face_brightness
 from models.tracking import Points, Tracks, follow_tracks, seed_tracks
 from verify.evidence import Evidence
 from verify.policy import Policy
@@ -35,6 +38,8 @@ NAN = float("nan")
 TrackedPoints = tuple[Points, Points, Points]
 """Points in the reference view and now, and the reference view's landmarks: see `models.tracking.Tracks`."""
 
+ROUGHLY = 0.75
+"""Share of a foreshortening that its rough measure shows at least (`liveness.relief.rough_foreshortening`)."""
 MOST_PASSIVE = 8
 """Frames of a session that the passive attack detection looks at: those with which a cue begins, so that they show the
 face from the front."""
@@ -144,38 +149,54 @@ class LiveSession:
 
     def _observe(self, frame: Frame, face: Face | None, *, faces: int, nonce: str, now: float) -> Observation:
         """All that liveness sees in one frame."""
-        view = self._view(frame, face) if face is not None else None
-        novelty = self._history.add(frame, at=now)
+        luma = frame.luma()
+        view = self._view(frame, luma, face) if face is not None else None
+        novelty = self._history.add(luma, at=now)
         return Observation(at=now, nonce=nonce, faces=faces, face=view, novelty=novelty)
 
     def _begin_tracks(self, frame: Frame, face: Face) -> None:
         """This frame becomes what motion is measured against."""
-        self._tracks = seed_tracks(frame.pixels, face.landmarks)
+        self._tracks = seed_tracks(frame.luma(), face.landmarks)
 
-    def _view(self, frame: Frame, face: Face) -> FaceView:
+    def _view(self, frame: Frame, luma: NDArray[np.uint8], face: Face) -> FaceView:
         """Measure the face, and its motion since the last rest if there is one."""
-        if self._tracks is not None:
-            self._tracks = follow_tracks(self._tracks, frame.pixels, face.landmarks)
-        tracks = self._tracks if self._tracks is not None and self._tracks.usable else None
-        points = None if tracks is None else (tracks.reference, tracks.current, tracks.landmarks)
+        lit = self._script.phase is Phase.LIGHT
+        points = None if lit else self._tracked(luma, face)
         motion = None if points is None else self._motion(points)
-        closer = motion is not None and motion.scale >= self.policy.liveness.signals.perspective_growth
-        height, width = frame.pixels.shape[:2]
-        quality = self.engine.quality(frame, face)
+        height, width = luma.shape
         centre_x, centre_y = face.landmarks.mean(axis=0)
         return FaceView(
             pose=pose_from_landmarks(face.landmarks),
-            eye_distance=quality.eye_distance_px / width,
+            eye_distance=face.eye_distance / width,
             centre_x=float(centre_x) / width,
             centre_y=float(centre_y) / height,
             aspect=height / width,
-            brightness=quality.brightness,
+            brightness=face_brightness(luma, face),
             motion=motion,
-            relief=None if points is None else measure_relief(*points),
-            protrusion=None if points is None else measure_protrusion(*points),
-            perspective=measure_perspective(*points) if points is not None and closer else None,
-            illumination=measure_illumination(frame, face) if self._script.phase is Phase.LIGHT else None,
+            relief=None if points is None or not self._squeezed(points) else measure_relief(*points),
+            protrusion=None if points is None or not self._turned(motion) else measure_protrusion(*points),
+            perspective=None if points is None or not self._closer(motion) else measure_perspective(*points),
+            illumination=measure_illumination(frame, face) if lit else None,
         )
+
+    def _tracked(self, luma: NDArray[np.uint8], face: Face) -> TrackedPoints | None:
+        """The points since the last rest; None before the first, and where too few are left."""
+        if self._tracks is None:
+            return None
+        self._tracks = follow_tracks(self._tracks, luma, face.landmarks)
+        tracks = self._tracks
+        return (tracks.reference, tracks.current, tracks.landmarks) if tracks.usable else None
+
+    def _squeezed(self, points: TrackedPoints) -> bool:
+        """Whether the face may be turned far enough for its relief to be judged: spares most frames the fit."""
+        reference, current, _ = points
+        return rough_foreshortening(reference, current) >= ROUGHLY * self.policy.liveness.signals.relief_turn_degrees
+
+    def _turned(self, motion: Motion | None) -> bool:
+        return motion is not None and abs(motion.yaw) >= self.policy.liveness.signals.nose_turn_degrees
+
+    def _closer(self, motion: Motion | None) -> bool:
+        return motion is not None and motion.scale >= self.policy.liveness.signals.perspective_growth
 
     def _motion(self, points: TrackedPoints) -> Motion | None:
         return measure_motion(*points)

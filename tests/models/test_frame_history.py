@@ -22,7 +22,7 @@ def shot(picture: NDArray[np.uint8], *, noise: float = 3.0, quality: int = 80) -
 
 def last(frames: list[Frame]) -> Novelty:
     history = FrameHistory()
-    return [history.add(frame, at=0.2 * place) for place, frame in enumerate(frames)][-1]
+    return [history.add(frame.luma(), at=0.2 * place) for place, frame in enumerate(frames)][-1]
 
 
 def test_a_moving_scene_is_new() -> None:

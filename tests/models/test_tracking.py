@@ -3,34 +3,32 @@ import numpy as np
 import pytest
 
 from models.engine import Engine
-from models.image import decode_image
+from models.image import Frame, decode_image
 from models.tracking import Tracks, follow_tracks, seed_tracks
 
 
 @pytest.fixture(scope="module")
 def start(portraits: dict[str, bytes], engine: Engine) -> tuple[np.ndarray, np.ndarray, Tracks]:
-    """A picture, its landmarks, and tracks that begin on it."""
-    pixels = cv2.resize(decode_image(portraits["person_a_1"]).pixels, (480, 576))
-    from models.image import Frame
-
-    landmarks = engine.single_face(Frame(pixels)).landmarks
-    return pixels, landmarks, seed_tracks(pixels, landmarks)
+    """A picture's luma, its landmarks, and tracks that begin on it."""
+    frame = Frame(cv2.resize(decode_image(portraits["person_a_1"]).pixels, (480, 576)))
+    landmarks = engine.single_face(frame).landmarks
+    return frame.luma(), landmarks, seed_tracks(frame.luma(), landmarks)
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, -2), (-7, 5)])
 def test_points_follow_a_shift(start: tuple[np.ndarray, np.ndarray, Tracks], shift: tuple[int, int]) -> None:
-    pixels, landmarks, tracks = start
-    moved = np.roll(pixels, shift[::-1], axis=(0, 1))
+    grey, landmarks, tracks = start
+    moved = np.roll(grey, shift[::-1], axis=(0, 1))
     followed = follow_tracks(tracks, moved, landmarks + np.float32(shift))
     assert followed.usable
     assert np.abs(np.median(followed.current - followed.reference, axis=0) - shift).max() < 0.2
 
 
 def test_points_follow_a_change_of_size(start: tuple[np.ndarray, np.ndarray, Tracks]) -> None:
-    pixels, landmarks, tracks = start
+    grey, landmarks, tracks = start
     middle = landmarks.mean(axis=0)
     matrix = np.column_stack([np.eye(2) * 1.05, middle * -0.05])
-    moved = cv2.warpAffine(pixels, matrix, pixels.shape[1::-1])
+    moved = cv2.warpAffine(grey, matrix, grey.shape[1::-1])
     followed = follow_tracks(tracks, moved, (landmarks - middle) * np.float32(1.05) + middle)
     expected = (followed.reference - middle) * 1.05 + middle
     assert followed.usable
@@ -38,14 +36,14 @@ def test_points_follow_a_change_of_size(start: tuple[np.ndarray, np.ndarray, Tra
 
 
 def test_another_picture_loses_the_points(start: tuple[np.ndarray, np.ndarray, Tracks]) -> None:
-    pixels, landmarks, tracks = start
-    noise = np.random.default_rng(1).integers(0, 256, pixels.shape, dtype=np.uint8)
+    grey, landmarks, tracks = start
+    noise = np.random.default_rng(1).integers(0, 256, grey.shape, dtype=np.uint8)
     assert not follow_tracks(tracks, noise, landmarks).usable
 
 
 def test_a_picture_without_texture_gives_nothing_to_follow(start: tuple[np.ndarray, np.ndarray, Tracks]) -> None:
-    pixels, landmarks, _ = start
-    assert not seed_tracks(np.full_like(pixels, 128), landmarks).usable
+    grey, landmarks, _ = start
+    assert not seed_tracks(np.full_like(grey, 128), landmarks).usable
 
 
 def test_points_lie_on_the_face(start: tuple[np.ndarray, np.ndarray, Tracks]) -> None:
