@@ -1,7 +1,7 @@
 """The attack range: every species by name, and bona fide people under all kinds of conditions, on one frozen policy."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from typing import Any
 from scipy.stats import binomtest
 
 from benchmarks.attacks.catalogue import NONE, SPECIES, Species
+from benchmarks.held_out.camera import OtherCamera
+from benchmarks.outcome_file import OutcomeFile, key_of
 from benchmarks.people_split import person_of
 from benchmarks.phone.camera import Camera
 from benchmarks.phone.network import SLOW
@@ -45,6 +47,9 @@ CONDITIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 """What bona fide people are tried under; each takes its turn."""
+HELD_OUT_CAMERA = OtherCamera()
+HELD_OUT_SHARE = 0.2
+"""Bona fide sessions before the camera that no line was set on, as a share of the others; counted apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +128,31 @@ def bona_fide_trials(photos: Sequence[Path], *, attempts: int, seed: int) -> lis
     ]
 
 
-def run_species(trials: Sequence[Trial], *, advance: Callable[[], object]) -> list[Outcome]:
-    """Run trials; `advance` after each."""
-    return list(_advancing(run_trials(trials), advance))
+def held_out_trials(photos: Sequence[Path], *, attempts: int, seed: int) -> list[Trial]:
+    """Bona fide people before the held-out camera: a share of `attempts`."""
+    count = max(1, round(HELD_OUT_SHARE * attempts))
+    return [
+        Trial(photo=photos[place % len(photos)], species=BONA_FIDE, seed=seed + place, camera=HELD_OUT_CAMERA)
+        for place in range(count)
+    ]
+
+
+def run_all(trials: Sequence[Trial], *, kept: OutcomeFile | None, advance: Callable[[], object]) -> list[Outcome]:
+    """Run trials; `advance` after each. What `kept` knows already is not run again, what is new is added to it.
+
+    Raises:
+        OutcomeFileError: `kept` holds other outcomes.
+    """
+    known = kept.known() if kept is not None else {}
+    new = [trial for trial in trials if key_of(trial) not in known]
+    for _ in range(len(trials) - len(new)):
+        advance()
+    for outcome in run_trials(new):
+        known[key_of(outcome.trial)] = outcome.decision
+        if kept is not None:
+            kept.add(outcome)
+        advance()
+    return [Outcome(trial, known[key_of(trial)]) for trial in trials]
 
 
 def figures(outcomes: Sequence[Outcome], *, genuine: bool = False) -> Figures:
@@ -185,12 +212,6 @@ def _upper(count: int, attempts: int, people: int) -> float:
     scaled = min(people, round(count * people / attempts) if count else 0)
     scaled = max(scaled, 1) if count else 0
     return float(binomtest(scaled, people).proportion_ci(CONFIDENCE, method="exact").high)
-
-
-def _advancing(outcomes: Iterator[Outcome], advance: Callable[[], object]) -> Iterator[Outcome]:
-    for outcome in outcomes:
-        advance()
-        yield outcome
 
 
 def chosen(names: Sequence[str]) -> tuple[Species, ...]:

@@ -27,7 +27,8 @@ IAPAR: share of attempts that were accepted as the victim (ISO/IEC 30107-3); its
 two without light cues. *Without light*: attempts that opted out of light cues. *Unguarded*: attempts that pass once the
 countermeasure that is meant for the species is switched off; an attack that fails anyway proves nothing. Where geometry
 is switched off, every face is taken for a plane, also while the cues are answered; where cues are, the attacker knows
-the script. No renderer and no camera is held out: lines of the policy were set on all of them.
+the script. *Held out*: drawn by a renderer, or seen by a camera, that was written after the last line of the policy had
+been set, and that no line was set on since; lines were set with all others in sight.
 
 Everything here is rendered and goes through the service's own path on a simulated clock: figures of a laboratory
 without people, printers and screens. They bound nothing about what was not tried.
@@ -136,7 +137,8 @@ def _counted(tally: Tally) -> str:
 
 
 def _title(species: Species) -> str:
-    return f"{species.name} (open hole)" if species.open_hole else species.name
+    marks = [mark for mark, holds in (("open hole", species.open_hole), ("held out", species.held_out)) if holds]
+    return f"{species.name} ({', '.join(marks)})" if marks else species.name
 
 
 def _unguarded(name: str, each: Figures) -> str:

@@ -13,7 +13,7 @@ import cv2
 
 from benchmarks.attacks.catalogue import CUES, GEOMETRY, GEOMETRY_SIGNALS, SIMILARITY, SPECIES, Crime, Likeness
 from benchmarks.attacks.naive import NaiveSession
-from benchmarks.phone.camera import Camera
+from benchmarks.phone.camera import Camera, CameraModel
 from benchmarks.phone.casting import frontal, living
 from benchmarks.phone.network import GOOD, Network
 from benchmarks.phone.offline import Offline
@@ -45,7 +45,7 @@ class Trial:
     seed: int
     other: Path | None = None
     network: Network = GOOD
-    camera: Camera = CAMERA
+    camera: CameraModel = CAMERA
     frames_per_second: float = 8.0
     unrest: float = 1.0
     glasses: bool = False
@@ -61,7 +61,6 @@ class Outcome:
     """What came of a trial."""
 
     trial: Trial
-    evidence: Evidence
     decision: Decision
 
 
@@ -73,6 +72,14 @@ def run_trials(trials: Sequence[Trial], *, processes: int | None = None) -> Iter
 
 def run_trial(trial: Trial) -> Outcome:
     """Play one session and decide on it."""
+    evidence, policy = play(trial), load_policy()
+    if trial.unguarded:
+        return Outcome(trial, decide_without(SPECIES[trial.species].countermeasure, evidence, policy))
+    return Outcome(trial, decide(evidence, policy))
+
+
+def play(trial: Trial) -> Evidence:
+    """Play one session."""
     engine, policy, rng = _engine(), load_policy(), Random(trial.seed)
     challenge = draw_challenge(rng, Accommodation(light=trial.light))
     photo = trial.photo.read_bytes()
@@ -87,10 +94,7 @@ def run_trial(trial: Trial) -> Outcome:
     phone = Offline(
         actor, session, rng, camera=_camera(trial), network=trial.network, frames_per_second=trial.frames_per_second
     )
-    evidence = phone.run()
-    if trial.unguarded:
-        return Outcome(trial, evidence, decide_without(SPECIES[trial.species].countermeasure, evidence, policy))
-    return Outcome(trial, evidence, decide(evidence, policy))
+    return phone.run()
 
 
 def decide_without(countermeasure: str, evidence: Evidence, policy: Policy) -> Decision:
@@ -114,7 +118,7 @@ def usable_photos(candidates: Sequence[Path], *, engine: Engine, count: int) -> 
     return tuple(photo for photo, _ in zip(usable, range(count), strict=False))
 
 
-def _camera(trial: Trial) -> Camera:
+def _camera(trial: Trial) -> CameraModel:
     species = SPECIES.get(trial.species)
     return species.camera if species is not None and species.camera is not None else trial.camera
 

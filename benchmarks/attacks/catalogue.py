@@ -32,6 +32,7 @@ from benchmarks.attacks.injected import (
 )
 from benchmarks.attacks.screen import screen_before, still
 from benchmarks.attacks.sheet import FOCAL_PX, Sheet, SheetPose
+from benchmarks.held_out.waving import WavingSheet
 from benchmarks.phone.camera import Camera, Glow
 from benchmarks.phone.head import Head
 from benchmarks.phone.person import Actor, Person
@@ -97,6 +98,8 @@ class Species:
     stage: Callable[[Crime], Actor]
     open_hole: bool = False
     """Known not to be stopped, and published as such."""
+    held_out: bool = False
+    """Drawn by a renderer that no line was set on."""
     camera: Camera | None = None
     """The camera that it pretends to have; None: the one of the trial."""
 
@@ -304,6 +307,22 @@ def _folded_print(crime: Crime) -> Actor:
     return Holder(sheet, rng=rng, distance_cm=rng.uniform(34, 46), turn_degrees=rng.uniform(25, 40))
 
 
+def _waving_print(crime: Crime) -> Actor:
+    rng, face = crime.rng, crime.victim.face
+    middle, light = face.landmarks.mean(axis=0), rng.uniform(0, 2 * np.pi)
+    sheet = WavingSheet(
+        picture=crime.victim.frame.pixels,
+        middle=(float(middle[0]), float(middle[1])),
+        px_per_cm=face.eye_distance / EYE_DISTANCE_CM,
+        height_cm=rng.uniform(0.3, 1.2),
+        length_cm=rng.uniform(6, 16),
+        phase=rng.uniform(0, 2 * np.pi),
+        lamp=(0.6 * float(np.cos(light)), 0.6 * float(np.sin(light)), 0.8),
+        room=some_room(rng),
+    )
+    return Holder(sheet, rng=rng, distance_cm=rng.uniform(30, 45), turn_degrees=rng.uniform(25, 45))
+
+
 def _at_once(crime: Crime) -> Actor:
     return PerfectPace(crime.victim.head, crime.rng)
 
@@ -326,6 +345,9 @@ SPECIES: Mapping[str, Species] = {
         Species("printed_photo_flat", "a print, turned by up to 60 degrees", GEOMETRY, _flat_print),
         Species("printed_photo_bent", "a print on a cylinder of 30 to 75 mm radius", GEOMETRY, _bent_print),
         Species("printed_photo_folded", "a print folded along the nose", GEOMETRY, _folded_print),
+        Species(
+            "printed_photo_waving", "a print held in a wave, lit from the side", GEOMETRY, _waving_print, held_out=True
+        ),
         Species(
             "photo_with_holes", "a print on a living face, holes for eyes and nose", SIMILARITY, _holes, open_hole=True
         ),

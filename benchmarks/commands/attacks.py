@@ -1,6 +1,8 @@
 """`heyan-bench attacks`: every species by name, and bona fide people, through the service's own path."""
 
 import json
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Annotated
@@ -16,19 +18,23 @@ from benchmarks.attack_range import (
     bona_fide_trials,
     chosen,
     figures,
-    run_species,
+    held_out_trials,
+    run_all,
 )
 from benchmarks.attack_report import as_json, as_page, as_table, draw
-from benchmarks.attacks.catalogue import SPECIES, Species
+from benchmarks.attacks.catalogue import SPECIES
 from benchmarks.commands.failing import explained
+from benchmarks.outcome_file import OutcomeFile
 from benchmarks.people_split import person_of, photos_of
 from benchmarks.photos import SUFFIXES, PhotosError
-from benchmarks.trials import Outcome, usable_photos
+from benchmarks.trials import BONA_FIDE, Outcome, Trial, usable_photos
 from models.engine import Engine
 from models.prepare import default_data_dir
 from verify.policy import load_policy
 
 LEAST_FACES = 3
+HELD_OUT = "camera that is held out"
+"""Counted apart: not in the BPCER over all conditions."""
 
 
 def attacks(
@@ -38,6 +44,7 @@ def attacks(
     species: Annotated[list[str] | None, typer.Option(help="only these; may be repeated")] = None,
     as_json_file: Annotated[Path | None, typer.Option("--json", help="write the figures as JSON")] = None,
     report: Annotated[Path | None, typer.Option(help="write a page, and a picture beside it")] = None,
+    outcomes: Annotated[Path | None, typer.Option(help="keep outcomes here, and go on from what it holds")] = None,
     seed: Annotated[int, typer.Option(help="of all movements and challenges")] = 1,
 ) -> None:
     """Attempts, passes, IAPAR with its upper bound for each species; BPCER under all kinds of conditions."""
@@ -47,9 +54,13 @@ def attacks(
     with explained():
         faces = _faces(photos, count=max(attempts, bona_fide))
         tried = chosen(species or ())
-        attacked, genuine = _run(tried, faces, attempts=attempts, bona_fide=bona_fide, seed=seed)
-    measured = {each.name: figures(attacked[each.name]) for each in tried}
-    overall, conditions, policy = figures(genuine, genuine=True), _by_condition(genuine), load_policy().version
+        plans = {each.name: attack_trials(each, faces, attempts=attempts, seed=seed) for each in tried}
+        plans[BONA_FIDE] = bona_fide_trials(faces, attempts=bona_fide, seed=seed)
+        plans[HELD_OUT] = held_out_trials(faces, attempts=bona_fide, seed=seed)
+        found = _run(plans, OutcomeFile(outcomes) if outcomes is not None else None)
+    measured = {each.name: figures(found[each.name]) for each in tried}
+    overall, policy = figures(found[BONA_FIDE], genuine=True), load_policy().version
+    conditions = {**_by_condition(found[BONA_FIDE]), HELD_OUT: figures(found[HELD_OUT], genuine=True)}
     Console().print(as_table(measured, overall))
     if as_json_file is not None:
         content = as_json(measured, overall, conditions, policy=policy)
@@ -78,24 +89,16 @@ def _faces(folder: Path, *, count: int) -> tuple[Path, ...]:
     return usable
 
 
-def _run(
-    tried: tuple[Species, ...], faces: tuple[Path, ...], *, attempts: int, bona_fide: int, seed: int
-) -> tuple[dict[str, list[Outcome]], list[Outcome]]:
-    plans = {each.name: attack_trials(each, faces, attempts=attempts, seed=seed) for each in tried}
-    genuine = bona_fide_trials(faces, attempts=bona_fide, seed=seed)
+def _run(plans: Mapping[str, list[Trial]], kept: OutcomeFile | None) -> dict[str, list[Outcome]]:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("sessions", total=sum(map(len, plans.values())) + len(genuine))
+        task = progress.add_task("sessions", total=sum(map(len, plans.values())))
 
         def advance() -> None:
             progress.advance(task)
 
-        everything = [trial for plan in plans.values() for trial in plan] + genuine
-        outcomes = run_species(everything, advance=advance)
-    split: dict[str, list[Outcome]] = {}
-    for name, plan in plans.items():
-        split[name], outcomes = outcomes[: len(plan)], outcomes[len(plan) :]
-    return split, outcomes
+        outcomes = iter(run_all([trial for plan in plans.values() for trial in plan], kept=kept, advance=advance))
+    return {name: list(islice(outcomes, len(plan))) for name, plan in plans.items()}
 
 
 def _by_condition(outcomes: list[Outcome]) -> dict[str, Figures]:

@@ -7,6 +7,7 @@ import httpx
 import typer
 from rich.console import Console
 
+from benchmarks.outcome_file import OutcomeFileError
 from benchmarks.pairs_file import PairsError
 from benchmarks.photos import PhotosError
 from benchmarks.service import ServiceError
@@ -15,7 +16,7 @@ from verify.policy import PolicyError
 
 BAD_INPUT = 2
 
-KNOWN = (ModelsError, PairsError, PhotosError, PolicyError, ServiceError)
+KNOWN = (ModelsError, OutcomeFileError, PairsError, PhotosError, PolicyError, ServiceError)
 """Errors with a stable code and a message for people."""
 
 

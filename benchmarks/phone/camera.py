@@ -6,6 +6,7 @@ Light is linear before the camera; a picture is coded sRGB. Factors of light are
 """
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,8 +17,24 @@ Glow = NDArray[np.float32]
 """Factor of light by place and channel that the screen makes, float32 (h, w, 3) BGR, at any resolution; 1 is none."""
 
 GAMMA = 2.2
+COARSE = 16
+"""Pixels a step in which light is known and metered."""
 NOISE_BANK = 1 << 21
 """Numbers; a frame takes less than half of them."""
+
+
+class OpenCamera(Protocol):
+    """A camera in use."""
+
+    def shoot(self, scene: Picture, at: float, glow: Glow | None = None) -> bytes:
+        """One JPEG. `scene`: uint8 (H, W, 3) BGR under the room's own light; `at`: seconds."""
+
+
+class CameraModel(Protocol):
+    """A kind of camera."""
+
+    def open(self, rng: np.random.Generator) -> OpenCamera:
+        """One that begins to see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,20 +80,21 @@ class Shutter:
 
     def shoot(self, scene: Picture, at: float, glow: Glow | None = None) -> bytes:
         """One JPEG. `scene`: uint8 (H, W, 3) BGR under the room's own light; `at`: seconds."""
-        camera = self.camera
-        lit = scene.astype(np.float32)
-        if glow is not None:
-            power = np.power(glow, np.float32(1 / GAMMA))
-            lit *= cv2.resize(power, (scene.shape[1], scene.shape[0]), interpolation=cv2.INTER_LINEAR)
+        camera, sample = self.camera, scene[::COARSE, ::COARSE]
+        factor = (
+            _sized(np.power(glow, np.float32(1 / GAMMA)), sample)
+            if glow is not None
+            else np.ones(sample.shape, np.float32)
+        )
         exposure = camera.gain * (1 + camera.flicker * self.rng.standard_normal())
-        lit *= (exposure * self._adapted(lit, at)).astype(np.float32)
-        lit += self._some_noise(lit.shape)
-        coded = _tone_curve(np.clip(lit, 0, 255).astype(np.uint8), camera.contrast)
-        return self._jpeg(coded)
+        factor = factor * (exposure * self._adapted(sample * factor, at)).astype(np.float32)
+        lit = cv2.multiply(scene, _sized(factor, scene), dtype=cv2.CV_32F)
+        noisy = cv2.add(lit, self._some_noise(scene.shape), dtype=cv2.CV_8U)
+        return self._jpeg(_tone_curve(np.asarray(noisy, np.uint8), camera.contrast))
 
     def _adapted(self, lit: NDArray[np.float32], at: float) -> NDArray[np.float64]:
         """Gains of coded values by channel (BGR) that bring the picture back to how it began."""
-        seen = np.asarray(lit[::16, ::16].mean(axis=(0, 1), dtype=np.float64))
+        seen = np.asarray(lit.mean(axis=(0, 1), dtype=np.float64))
         if self._first is None or self._gains is None:
             self._first, self._gains, self._last = seen, np.ones(3), at
         brightness = self._first.mean() / seen.mean()
@@ -102,6 +120,10 @@ class Shutter:
         if not coded:
             raise ValueError(f"no JPEG can be made of a scene of shape {picture.shape}")
         return jpeg.tobytes()
+
+
+def _sized(factor: NDArray[np.float32], like: NDArray[np.generic]) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(factor, like.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _tone_curve(picture: Picture, depth: float) -> Picture:

@@ -69,9 +69,10 @@ def rotation(pose: HeadPose) -> Points:
 
 def head_depth(x: Values, y: Values, nose_y: float) -> Values:
     """z of the head's surface over (x, y) in mm, 0 at the ellipsoid's front; falls to its middle plane outside."""
-    inside = 1 - (x / HALF_BREADTH) ** 2 - ((y - CENTRE_BELOW_EYES) / HALF_HEIGHT) ** 2
-    bowl = HALF_DEPTH * (np.sqrt(np.clip(inside, 0, 1)) - 1)
-    nose = NOSE_HEIGHT * np.exp(-((x / NOSE_BREADTH) ** 2) - ((y - nose_y) / NOSE_LENGTH) ** 2)
+    squared = x * x
+    inside = 1 - squared / HALF_BREADTH**2 - ((y - CENTRE_BELOW_EYES) / HALF_HEIGHT) ** 2
+    bowl = HALF_DEPTH * (np.sqrt(np.maximum(inside, 0)) - 1)
+    nose = NOSE_HEIGHT * cv2.exp(-squared / NOSE_BREADTH**2 - ((y - nose_y) / NOSE_LENGTH) ** 2)
     return np.asarray(bowl + nose, np.float32)
 
 
@@ -123,24 +124,28 @@ class Head:
 
     def _sampling_map(self, pose: HeadPose) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """For every pixel of the frame, where in the photo its colour comes from."""
+        rays = _rays(MAP_SCALE)
         resting = HeadPose(distance=pose.distance, shift_x=pose.shift_x, shift_y=pose.shift_y)
-        moved = self._frontal(self._meet(_rays(MAP_SCALE), pose))
         coarse = self._frontal(self._meet(_rays(2 * MAP_SCALE), resting))
-        still = np.asarray(cv2.resize(coarse, moved.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
-        weight = _head_weight(still)[..., None]
-        return self._photo_map(weight * moved + (1 - weight) * still)
+        frontal = np.asarray(cv2.resize(coarse, rays.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+        weight = _head_weight(frontal)
+        x, y, width, height = cv2.boundingRect((weight > 0).astype(np.uint8))
+        head = np.s_[y : y + height, x : x + width]
+        moved = self._frontal(self._meet(rays[head], pose))
+        frontal[head] += weight[head][..., None] * (moved - frontal[head])
+        return self._photo_map(frontal)
 
     def _meet(self, rays: Values, pose: HeadPose) -> Values:
         """Where each ray meets the posed surface, in head space, mm: fixed-point steps along the ray."""
-        turn = rotation(pose).astype(np.float32)
-        pivot = NECK.astype(np.float32)
-        at = np.array([pose.shift_x, pose.shift_y, -pose.distance], np.float32) + pivot
+        turn = rotation(pose)
+        at = np.array([pose.shift_x, pose.shift_y, -pose.distance]) + NECK
+        x0, y0, z0 = (np.float32(value) for value in NECK - at @ turn)
+        across, down, toward = np.moveaxis(rays @ turn.astype(np.float32), -1, 0)
         depth = np.full(rays.shape[:2], pose.distance, np.float32)
         for _ in range(RAY_STEPS):
-            local = (rays * depth[..., None] - at) @ turn + pivot
-            error = local[..., 2] - head_depth(local[..., 0], local[..., 1], self.nose_y)
-            depth = depth + np.clip(np.float32(0.8) * error, -40, 40)
-        return np.asarray(local, np.float32)
+            x, y, z = depth * across + x0, depth * down + y0, depth * toward + z0
+            depth += np.clip(np.float32(0.8) * (z - head_depth(x, y, self.nose_y)), -40, 40)
+        return np.stack([x, y, z], axis=-1)
 
     def _frontal(self, local: Values) -> Values:
         """(x, y) of the frontal projection at rest, mm."""

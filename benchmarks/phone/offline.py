@@ -10,7 +10,7 @@ from random import Random
 
 import numpy as np
 
-from benchmarks.phone.camera import Camera, Shutter
+from benchmarks.phone.camera import Camera, CameraModel, OpenCamera
 from benchmarks.phone.network import Line, Network
 from benchmarks.phone.person import Actor
 from liveness.prompts import Ask, Done, Light, Prompt, Rest
@@ -50,14 +50,14 @@ class Offline:
     actor: Actor
     session: LiveSession
     rng: Random
-    camera: Camera = field(default_factory=Camera)
+    camera: CameraModel = field(default_factory=Camera)
     network: Network = field(default_factory=Network)
     frames_per_second: float = 8.0
     _events: list[tuple[float, int, Event]] = field(default_factory=list, init=False)
     _order: "count[int]" = field(default_factory=count, init=False)
     _nonce: str = field(default="", init=False)
     _seq: int = field(default=0, init=False)
-    _shutter: Shutter = field(init=False)
+    _shutter: OpenCamera = field(init=False)
     _up: Line = field(init=False)
     _down: Line = field(init=False)
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from random import Random
 
+import numpy as np
 import pytest
 from rendered_points import EYES_NOSE_MOUTH, seen, sheet_points
 
-from benchmarks.attacks.catalogue import SPECIES
+from benchmarks.attacks.catalogue import SPECIES, Crime, Likeness
 from benchmarks.attacks.naive import planar_motion
+from benchmarks.held_out.camera import OtherCamera
 from benchmarks.phone.casting import living
 from benchmarks.phone.head import Head
 from benchmarks.phone.network import GOOD, SLOW, Network
@@ -16,8 +18,9 @@ from benchmarks.phone.person import Actor, StillPerson, WrongPerson
 from benchmarks.trials import Outcome, Trial, run_trials
 from liveness.challenge import draw_challenge
 from liveness.motion import measure_motion
+from models.embedding import cosine
 from models.engine import Engine
-from models.image import decode_image
+from models.image import Frame, decode_image
 from verify.decision import Accepted, Decision, Reason, Rejected, Retry, decide
 from verify.live import LiveSession
 from verify.policy import load_policy
@@ -63,7 +66,8 @@ def test_another_person_is_rejected(portraits: dict[str, bytes], engine: Engine,
     assert found == Rejected(Reason.MISMATCH)
 
 
-STOPPED = tuple(species.name for species in SPECIES.values() if not species.open_hole)
+STOPPED = tuple(species.name for species in SPECIES.values() if not species.open_hole and not species.held_out)
+HELD_OUT = tuple(species.name for species in SPECIES.values() if species.held_out)
 SEEDS = range(2)
 
 
@@ -85,6 +89,31 @@ def attempts(portraits: dict[str, bytes], tmp_path_factory: pytest.TempPathFacto
 def test_an_attack_does_not_pass(attempts: Mapping[str, list[Outcome]], name: str) -> None:
     assert len(attempts[name]) == len(SEEDS)
     assert not any(isinstance(outcome.decision, Accepted) for outcome in attempts[name])
+
+
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_an_attack_that_is_held_out_shows_the_victim_and_moves(
+    portraits: dict[str, bytes], engine: Engine, name: str
+) -> None:
+    """Whether it passes is for the range alone to say: whoever looked at it here would set lines on it."""
+    victim, attacker = (Likeness.of(portraits[photo], engine) for photo in ("person_b_1", "impostor_1"))
+    actor = SPECIES[name].stage(Crime(victim=victim, attacker=attacker, rng=Random(4)))
+    before = engine.single_face(Frame(actor.scene(0.5)))
+    actor.told("ask", "turn_left", 0.6)
+    after = engine.detect(Frame(actor.scene(2.5)))[0]
+    shown = engine.embed(Frame(actor.scene(0.5)), before)
+    assert cosine(shown, engine.embed(victim.frame, victim.face)) > POLICY.similarity
+    assert np.abs(after.landmarks - before.landmarks).max() > 0.1 * before.eye_distance
+
+
+def test_the_camera_that_is_held_out_shows_the_same_face(portraits: dict[str, bytes], engine: Engine) -> None:
+    rng = Random(4)
+    person = living(portraits["person_a_1"], engine=engine, rng=rng)
+    camera = OtherCamera().open(np.random.default_rng(3))
+    frames = [decode_image(camera.shoot(person.scene(at), at)) for at in (0.0, 0.125, 0.25)]
+    reference = engine.reference(decode_image(portraits["person_a_1"]))
+    assert cosine(engine.embed(frames[-1], engine.single_face(frames[-1])), reference) > POLICY.similarity
+    assert 60 < frames[-1].pixels.mean() < 200
 
 
 def test_a_photo_held_flat_is_rejected_as_flat(attempts: Mapping[str, list[Outcome]]) -> None:

@@ -18,10 +18,11 @@ from benchmarks.attack_range import (
 from benchmarks.attack_report import as_json, as_page
 from benchmarks.attacks.catalogue import GEOMETRY, SPECIES
 from benchmarks.cli import app
+from benchmarks.outcome_file import OutcomeFile, OutcomeFileError, key_of
 from benchmarks.people_split import part_of, person_of, photos_of
 from benchmarks.trials import BONA_FIDE, Outcome, Trial, decide_without
 from liveness.report import Signal, Status
-from verify.decision import Accepted, Decision, Reason, Rejected, decide
+from verify.decision import Accepted, Decision, Reason, Referred, Rejected, Retry, decide
 from verify.policy import load_policy
 
 PHOTOS = tuple(Path(f"Person_{letter}_0001.jpg") for letter in "abcdef")
@@ -30,7 +31,7 @@ POLICY = load_policy()
 
 def outcome(decision: Decision, *, photo: Path = PHOTOS[0], unguarded: bool = False, light: bool = True) -> Outcome:
     trial = Trial(photo=photo, species="replayed_stream", seed=0, unguarded=unguarded, light=light)
-    return Outcome(trial, CONVINCING, decision)
+    return Outcome(trial, decision)
 
 
 def test_every_face_takes_its_turn_as_victim_and_as_attacker() -> None:
@@ -138,12 +139,67 @@ def test_the_command_runs_and_writes(portraits: dict[str, bytes], tmp_path: Path
         "impostor",
         "--json",
         str(figures_file),
+        "--outcomes",
+        str(tmp_path / "outcomes.jsonl"),
     ]
-    result = CliRunner().invoke(app, ["attacks", "--photos", str(tmp_path), *options, "--report", str(report)])
+    command = ["attacks", "--photos", str(tmp_path), *options, "--report", str(report)]
+    result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     content = json.loads(figures_file.read_text("utf-8"))
+    lines = (tmp_path / "outcomes.jsonl").read_text("utf-8").count("\n")
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert (tmp_path / "outcomes.jsonl").read_text("utf-8").count("\n") == lines
+    assert json.loads(figures_file.read_text("utf-8")) == content
     assert content["species"]["impostor"]["passes"] == 0
     assert report.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_outcomes_come_back_from_their_file(tmp_path: Path) -> None:
+    kept = OutcomeFile(tmp_path / "outcomes.jsonl")
+    decisions = [Accepted(), Retry(Reason.TOO_DARK), Rejected(Reason.LIVENESS, "nose"), Referred(Reason.CONTRACT)]
+    found = [
+        Outcome(Trial(photo=PHOTOS[0], species="impostor", seed=seed), each) for seed, each in enumerate(decisions)
+    ]
+    assert kept.known() == {}
+    for each in found:
+        kept.add(each)
+    with kept.path.open("a", encoding="utf-8") as file:
+        file.write('{"trial": "cut o')
+    assert kept.known() == {key_of(each.trial): each.decision for each in found}
+
+
+def test_every_setting_of_a_trial_is_in_its_key() -> None:
+    trial = Trial(photo=PHOTOS[0], species="impostor", seed=1)
+    others = [
+        replace(trial, seed=2),
+        replace(trial, light=False),
+        replace(trial, photo=PHOTOS[1]),
+        replace(trial, other=PHOTOS[1]),
+    ]
+    others += bona_fide_trials(PHOTOS, attempts=len(CONDITIONS), seed=1)
+    keys = [key_of(each) for each in (trial, *others)]
+    assert len(set(keys)) == len(keys)
+    assert key_of(trial) == key_of(Trial(photo=Path("elsewhere") / PHOTOS[0].name, species="impostor", seed=1))
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [('{"made_with": "0"}\n', "outcomes_of_another_range"), ("species,passes\n", "outcomes_of_another_range")],
+)
+def test_outcomes_of_another_range_are_not_mixed_in(tmp_path: Path, content: str, code: str) -> None:
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text(content, "utf-8")
+    with pytest.raises(OutcomeFileError) as caught:
+        OutcomeFile(path).known()
+    assert caught.value.code == code
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    kept = OutcomeFile(tmp_path / "outcomes.jsonl")
+    kept.add(outcome(Accepted()))
+    kept.path.write_text(kept.path.read_text("utf-8") + "no line\n", "utf-8")
+    with pytest.raises(OutcomeFileError, match="no file of outcomes"):
+        kept.known()
 
 
 def test_an_unknown_species_names_the_known_ones(tmp_path: Path) -> None:
