@@ -14,6 +14,7 @@ from benchmarks.outcome_file import OutcomeFile, key_of
 from benchmarks.people_split import person_of
 from benchmarks.phone.camera import Camera
 from benchmarks.phone.network import SLOW
+from benchmarks.real_time import Witnessed
 from benchmarks.trials import BONA_FIDE, Outcome, Trial, run_trials
 from verify.decision import Accepted, Decision, Referred, Rejected, Retry
 
@@ -79,6 +80,8 @@ class Figures:
     """People on whom three attempts were spent, and how many of them were passed for."""
     unguarded: Tally = Tally()
     """Attempts with the countermeasure that is for it switched off."""
+    real_time: Tally = Tally()
+    """Attempts over the network (`benchmarks.real_time`)."""
 
     @property
     def share(self) -> float:
@@ -169,6 +172,16 @@ def figures(outcomes: Sequence[Outcome], *, genuine: bool = False) -> Figures:
         allowance=_allowance(guarded, {outcome.trial.photo for outcome in later}),
         unguarded=_tally([outcome for outcome in outcomes if outcome.trial.unguarded]),
     )
+
+
+def with_real_time(measured: Mapping[str, Figures], witnessed: Sequence[Witnessed]) -> dict[str, Figures]:
+    """The figures, each with what was seen of its species in real time."""
+    return {name: replace(each, real_time=_seen(name, witnessed)) for name, each in measured.items()}
+
+
+def _seen(species: str, witnessed: Sequence[Witnessed]) -> Tally:
+    own = [each for each in witnessed if each.trial.species == species]
+    return Tally(attempts=len(own), passes=sum(each.outcome == "accepted" for each in own))
 
 
 def _passes(outcomes: Iterable[Outcome]) -> int:

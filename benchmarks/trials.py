@@ -90,9 +90,10 @@ def play(trial: Trial) -> Evidence:
         policy=policy,
         started_at=0.0,
     )
-    actor = _actor(trial, photo, engine, rng, challenge)
+    known = challenge if trial.unguarded and SPECIES[trial.species].countermeasure == CUES else None
+    actor = actor_of(trial, photo, engine, rng, known=known)
     phone = Offline(
-        actor, session, rng, camera=_camera(trial), network=trial.network, frames_per_second=trial.frames_per_second
+        actor, session, rng, camera=camera_of(trial), network=trial.network, frames_per_second=trial.frames_per_second
     )
     return phone.run()
 
@@ -118,7 +119,8 @@ def usable_photos(candidates: Sequence[Path], *, engine: Engine, count: int) -> 
     return tuple(photo for photo, _ in zip(usable, range(count), strict=False))
 
 
-def _camera(trial: Trial) -> CameraModel:
+def camera_of(trial: Trial) -> CameraModel:
+    """The camera that sees a trial's scene, or that an attack pretends to have."""
     species = SPECIES.get(trial.species)
     return species.camera if species is not None and species.camera is not None else trial.camera
 
@@ -127,14 +129,14 @@ def _passing(signal: Signal) -> Signal:
     return replace(signal, status=Status.PASS, score=1.0)
 
 
-def _actor(trial: Trial, photo: bytes, engine: Engine, rng: Random, challenge: Challenge) -> Actor:
+def actor_of(trial: Trial, photo: bytes, engine: Engine, rng: Random, *, known: Challenge | None = None) -> Actor:
+    """Who or what is before the camera. `known`: the challenge, to an attacker with foreknowledge."""
     if trial.species == BONA_FIDE:
         return living(
             photo, engine=engine, rng=rng, unrest=trial.unrest, glasses=trial.glasses, room_lux=trial.room_lux
         )
     victim = Likeness.of(photo, engine)
     attacker = Likeness.of(trial.other.read_bytes(), engine) if trial.other is not None else victim
-    known = challenge if trial.unguarded and SPECIES[trial.species].countermeasure == CUES else None
     return SPECIES[trial.species].stage(Crime(victim=victim, attacker=attacker, rng=rng, challenge=known))
 
 

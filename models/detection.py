@@ -70,15 +70,19 @@ class Detector:
 
     def refine(self, frame: Frame, face: Face) -> Face:
         """The same face with finer landmarks: detected again in a crop around it; itself if that finds nothing."""
+        found = self.around(frame, face)
+        return min(found, key=lambda other: float(np.hypot(*(_middle(other) - _middle(face)))), default=face)
+
+    def around(self, frame: Frame, face: Face) -> tuple[Face, ...]:
+        """All faces in a crop around one, which may be an earlier frame's; largest first, with fine landmarks."""
         left, top, right, bottom = _crop(face, frame.pixels.shape[1], frame.pixels.shape[0])
         crop = frame.pixels[top:bottom, left:right]
         found = self._pass(crop, FIRST_SIDE, enlarge=True) if crop.size else ()
-        if not found:
-            return face
-        offset = np.array([left, top], np.float32)
-        again = min(found, key=lambda other: float(np.hypot(*(_middle(other) + offset - _middle(face)))))
-        box = again.box + np.array([left, top, 0, 0], np.float32)
-        return Face(box, again.landmarks + offset, again.score)
+        corner = np.array([left, top], np.float32)
+        return tuple(
+            Face(each.box + np.array([left, top, 0, 0], np.float32), each.landmarks + corner, each.score)
+            for each in found
+        )
 
     def _pass(self, pixels: NDArray[np.uint8], long_side: int, *, enlarge: bool = False) -> tuple[Face, ...]:
         """One run on a copy with the given long side (or the picture itself if it is smaller)."""

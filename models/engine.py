@@ -82,6 +82,10 @@ class Engine:
         """The same face with finer landmarks."""
         return self.detector.refine(frame, face)
 
+    def around(self, frame: Frame, face: Face) -> tuple[Face, ...]:
+        """All faces around the place of one, largest first, with fine landmarks."""
+        return self.detector.around(frame, face)
+
     def embed(self, frame: Frame, face: Face) -> Embedding:
         """Embedding of one face, aligned from the full-resolution frame. Raises ModelError `embedding_not_finite`."""
         return self.embedder.embed([align(frame, face)])[0]

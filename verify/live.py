@@ -23,7 +23,8 @@ from liveness.relief import measure_relief, rough_foreshortening
 from liveness.script import Phase, ScriptState, Step, advance, begin, counts_for_identity, rest_opens
 from models.detection import Face
 from models.embedding import Embedding, cosine, mean_embedding
-from models.engine import BYSTANDER, Engine
+from models.engine import Engine
+from models.following import FaceFollower
 from models.frame_history import FrameHistory
 from models.illumination import measure_illumination
 from models.image import Frame, decode_image
@@ -72,10 +73,12 @@ class LiveSession:
     _observations: list[Observation] = field(default_factory=list, init=False)
     _compared: list[Compared] = field(default_factory=list, init=False)
     _live_logits: list[float] = field(default_factory=list, init=False)
+    _follower: FaceFollower = field(init=False)
     _history: FrameHistory = field(default_factory=FrameHistory, init=False)
 
     def __post_init__(self) -> None:
         self._script = begin(now=self.started_at)
+        self._follower = FaceFollower(self.engine)
 
     @property
     def finished(self) -> bool:
@@ -95,9 +98,9 @@ class LiveSession:
             return ()
         self._last_seq = seq
         frame = decode_image(jpeg)
-        faces = _near_faces(self.engine.detect(frame))
-        face = self.engine.refine(frame, faces[0]) if len(faces) == 1 else None
-        observation = self._observe(frame, face, faces=len(faces), nonce=nonce, now=now)
+        found = self._follower.look(frame)
+        face = found.face
+        observation = self._observe(frame, face, faces=found.count, nonce=nonce, now=now)
         self._observations.append(observation)
         before = self._script
         step = self._advance(observation, now)
@@ -216,11 +219,6 @@ class LiveSession:
     def _share(self, which: Callable[[int], bool]) -> float:
         counted = sum(which(observation.faces) for observation in self._observations)
         return counted / len(self._observations) if self._observations else 1.0
-
-
-def _near_faces(faces: tuple[Face, ...]) -> tuple[Face, ...]:
-    """Faces, largest first, without those of people far behind: smaller than `BYSTANDER` allows."""
-    return tuple(face for face in faces if face.box[3] >= BYSTANDER * faces[0].box[3])
 
 
 def _median(values: Sequence[float]) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Annotated
 
+import cv2
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,6 +21,7 @@ from benchmarks.attack_range import (
     figures,
     held_out_trials,
     run_all,
+    with_real_time,
 )
 from benchmarks.attack_report import as_json, as_page, as_table, draw
 from benchmarks.attacks.catalogue import SPECIES
@@ -27,6 +29,7 @@ from benchmarks.commands.failing import explained
 from benchmarks.outcome_file import OutcomeFile
 from benchmarks.people_split import person_of, photos_of
 from benchmarks.photos import SUFFIXES, PhotosError
+from benchmarks.real_time import Witnessed, run_in_real_time
 from benchmarks.trials import BONA_FIDE, Outcome, Trial, usable_photos
 from models.engine import Engine
 from models.prepare import default_data_dir
@@ -45,6 +48,7 @@ def attacks(
     as_json_file: Annotated[Path | None, typer.Option("--json", help="write the figures as JSON")] = None,
     report: Annotated[Path | None, typer.Option(help="write a page, and a picture beside it")] = None,
     outcomes: Annotated[Path | None, typer.Option(help="keep outcomes here, and go on from what it holds")] = None,
+    real_time: Annotated[int, typer.Option(min=0, help="attempts of each over the network, 20 seconds each")] = 0,
     seed: Annotated[int, typer.Option(help="of all movements and challenges")] = 1,
 ) -> None:
     """Attempts, passes, IAPAR with its upper bound for each species; BPCER under all kinds of conditions."""
@@ -58,9 +62,12 @@ def attacks(
         plans[BONA_FIDE] = bona_fide_trials(faces, attempts=bona_fide, seed=seed)
         plans[HELD_OUT] = held_out_trials(faces, attempts=bona_fide, seed=seed)
         found = _run(plans, OutcomeFile(outcomes) if outcomes is not None else None)
-    measured = {each.name: figures(found[each.name]) for each in tried}
-    overall, policy = figures(found[BONA_FIDE], genuine=True), load_policy().version
-    conditions = {**_by_condition(found[BONA_FIDE]), HELD_OUT: figures(found[HELD_OUT], genuine=True)}
+        witnessed = _witness([trial for name, plan in plans.items() if name != HELD_OUT for trial in plan[:real_time]])
+    policy = load_policy().version
+    counted = {name: figures(found[name], genuine=name in (BONA_FIDE, HELD_OUT)) for name in plans}
+    measured = with_real_time(counted, witnessed)
+    overall, held_out = measured.pop(BONA_FIDE), measured.pop(HELD_OUT)
+    conditions = {**_by_condition(found[BONA_FIDE]), HELD_OUT: held_out}
     Console().print(as_table(measured, overall))
     if as_json_file is not None:
         content = as_json(measured, overall, conditions, policy=policy)
@@ -90,8 +97,7 @@ def _faces(folder: Path, *, count: int) -> tuple[Path, ...]:
 
 
 def _run(plans: Mapping[str, list[Trial]], kept: OutcomeFile | None) -> dict[str, list[Outcome]]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with _progress() as progress:
         task = progress.add_task("sessions", total=sum(map(len, plans.values())))
 
         def advance() -> None:
@@ -99,6 +105,21 @@ def _run(plans: Mapping[str, list[Trial]], kept: OutcomeFile | None) -> dict[str
 
         outcomes = iter(run_all([trial for plan in plans.values() for trial in plan], kept=kept, advance=advance))
     return {name: list(islice(outcomes, len(plan))) for name, plan in plans.items()}
+
+
+def _witness(trials: list[Trial]) -> tuple[Witnessed, ...]:
+    if not trials:
+        return ()
+    cv2.setNumThreads(1)
+    with _progress() as progress:
+        task = progress.add_task("sessions over the network", total=len(trials))
+        engine = Engine.open(data_dir=default_data_dir())
+        return run_in_real_time(trials, engine=engine, advance=lambda: progress.advance(task))
+
+
+def _progress() -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=Console(stderr=True))
 
 
 def _by_condition(outcomes: list[Outcome]) -> dict[str, Figures]:

@@ -42,8 +42,9 @@ LOGITS = 4.0
 """Weight of the logits while the parts learn together; every other tap weighs 1. All are in units of the teacher's
 variance."""
 
-REFUSED = 0.05
-"""The threshold is set so that this share of the photos of people who were not trained on falls below it."""
+LINE = 0.0
+"""Logit of the threshold for single frames: the teacher's own line, where it finds "live" as likely as all else.
+Photos of people who were not trained on tell what it costs."""
 
 Loss = Callable[[ViewNet, Tensor, Sequence[Tensor], Sequence[Tensor]], Tensor]
 """Of a network, what it sees, what the teacher says of it, and the units of that."""
@@ -198,17 +199,18 @@ def _together(net: ViewNet, seen: Tensor, wanted: Sequence[Tensor], scales: Sequ
 def calibrated(student: Student, held_out: Samples, photos: NDArray[np.uint8]) -> tuple[Calibration, dict[str, Any]]:
     """The calibration on people that were not trained on, and what the student is worth there.
 
-    `photos`: views of photos of these people as they are, which set the threshold. `reliability`: for ten bins of the
-    probability, how many samples, their mean probability, and the share of live ones (the reliability curve of DeGroot
-    and Fienberg, The Statistician 32, 1983).
+    `photos`: views of photos of these people as they are; `photos_bpcer`: the share of them below the threshold.
+    `reliability`: for ten bins of the probability, how many samples, their mean probability, and the share of live ones
+    (the reliability curve of DeGroot and Fienberg, The Statistician 32, 1983).
     """
     logits, live = predict(student, held_out.views), ~held_out.attack
-    calibration = calibrate(logits, live, threshold_logit=float(np.quantile(predict(student, photos), REFUSED)))
+    calibration = calibrate(logits, live)
     shares = calibration.probabilities(logits)
     teacher = np.mean([_teacher_logits(held_out.views, place) for place in range(len(SHAPES))], axis=0)
     bins = np.minimum((10 * shares).astype(int), 9)
     figures: dict[str, Any] = {
         "photos": len(photos),
+        "photos_bpcer": float((predict(student, photos) < LINE).mean()),
         "agreement_with_teacher": float(((logits > 0) == (teacher > 0)).mean()),
         "correlation_with_teacher": float(np.corrcoef(np.tanh(logits / 4), np.tanh(teacher / 4))[0, 1]),
         "error_against_teacher": float(np.sqrt(np.mean((logits - teacher) ** 2))),
@@ -228,7 +230,7 @@ def _teacher_logits(views: NDArray[np.uint8], place: int) -> NDArray[np.float32]
     return live_logit(teacher.answers(views[:, place])[-1])
 
 
-def calibrate(logits: NDArray[np.float64], live: NDArray[np.bool_], *, threshold_logit: float) -> Calibration:
+def calibrate(logits: NDArray[np.float64], live: NDArray[np.bool_]) -> Calibration:
     """Fit slope and offset on mean logits (N,) of people that were not trained on."""
 
     def loss(parameters: NDArray[np.float64]) -> float:
@@ -236,7 +238,7 @@ def calibrate(logits: NDArray[np.float64], live: NDArray[np.bool_], *, threshold
         return float(np.mean(np.logaddexp(0, z) - live * z))
 
     slope, offset = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead").x
-    return Calibration(float(slope), float(offset), float(expit(slope * threshold_logit + offset)))
+    return Calibration(float(slope), float(offset), float(expit(slope * LINE + offset)))
 
 
 def predict(student: Student, views: NDArray[np.uint8]) -> NDArray[np.float64]:

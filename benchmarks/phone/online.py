@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from benchmarks.phone.camera import Camera
+from benchmarks.phone.camera import Camera, CameraModel
 from benchmarks.phone.person import Actor
 
 PROTOCOL = Subprotocol("heyan.capture.v1")
@@ -65,7 +65,7 @@ class Phone:
     http: httpx.AsyncClient
     actor: Actor
     rng: Random
-    camera: Camera = field(default_factory=Camera)
+    camera: CameraModel = field(default_factory=Camera)
 
     async def agree(self, code: str) -> Grant:
         """Read what the invite is for, agree, and exchange it."""
@@ -118,7 +118,7 @@ class Phone:
 class Capture:
     """A claimed session: shows prompts to the actor and sends what the camera sees."""
 
-    def __init__(self, socket: ClientConnection, actor: Actor, camera: Camera, rng: Random) -> None:
+    def __init__(self, socket: ClientConnection, actor: Actor, camera: CameraModel, rng: Random) -> None:
         self._socket, self._actor = socket, actor
         self._shutter = camera.open(np.random.default_rng(rng.getrandbits(32)))
         self._started = monotonic()

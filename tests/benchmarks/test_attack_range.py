@@ -141,15 +141,20 @@ def test_the_command_runs_and_writes(portraits: dict[str, bytes], tmp_path: Path
         str(figures_file),
         "--outcomes",
         str(tmp_path / "outcomes.jsonl"),
+        "--real-time",
+        "1",
     ]
     command = ["attacks", "--photos", str(tmp_path), *options, "--report", str(report)]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     content = json.loads(figures_file.read_text("utf-8"))
+    impostor = content["species"]["impostor"]
+    assert (impostor["real_time_attempts"], impostor["real_time_passes"]) == (1, 0)
     lines = (tmp_path / "outcomes.jsonl").read_text("utf-8").count("\n")
-    assert CliRunner().invoke(app, command).exit_code == 0
+    assert CliRunner().invoke(app, [*command, "--real-time", "0"]).exit_code == 0
     assert (tmp_path / "outcomes.jsonl").read_text("utf-8").count("\n") == lines
-    assert json.loads(figures_file.read_text("utf-8")) == content
+    again = json.loads(figures_file.read_text("utf-8"))
+    assert again["species"]["impostor"] == {**impostor, "real_time_attempts": 0}
     assert content["species"]["impostor"]["passes"] == 0
     assert report.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
