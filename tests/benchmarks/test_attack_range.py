@@ -125,6 +125,7 @@ def test_the_report_names_everything_that_was_tried_and_what_was_not() -> None:
     assert set(content["species"]["impostor"]) >= {"attempts", "passes", "iapar", "iapar_upper_95"}
 
 
+@pytest.mark.timeout(900)
 def test_the_command_runs_and_writes(portraits: dict[str, bytes], tmp_path: Path) -> None:
     names = [name for name in (f"Person{number}" for number in range(100)) if part_of(name) == "test"][:3]
     for name, photo in zip(names, ("person_a_1", "person_b_1", "impostor_1"), strict=True):
