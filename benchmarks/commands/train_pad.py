@@ -25,7 +25,7 @@ def train_pad(
     out: Annotated[Path, typer.Option(help="where the network goes; its JSON beside it")],
     curve: Annotated[Path | None, typer.Option(help="PNG of the reliability curve to write")] = None,
     scenes: Annotated[int, typer.Option(min=512, help="rendered scenes to train on")] = 4096,
-    steps: Annotated[int, typer.Option(min=100, help="of training, for each view")] = 1400,
+    steps: Annotated[int, typer.Option(min=100, help="of training, for each view")] = 6000,
     seed: Annotated[int, typer.Option(help="of weights and order")] = 1,
 ) -> None:
     """Render scenes, train on variations of them with the teacher's answers, and calibrate: under an hour on two cores.
