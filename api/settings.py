@@ -16,6 +16,8 @@ READ_ELSEWHERE = frozenset({"HEYAN_SHARED", "HEYAN_MODEL_PATH"})
 KIB = 1024
 MIB = 1024 * KIB
 
+STORE_SCHEMES = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
+
 
 class SettingsError(ValueError):
     """A setting that cannot be used. `code` is `setting_unknown` or `setting_invalid`; the message names it."""
@@ -92,8 +94,8 @@ class Settings(BaseSettings):
     @field_validator("store_url")
     @classmethod
     def _is_store_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if value is not None and not value.startswith(STORE_SCHEMES):
+            raise ValueError(f"must begin with {', '.join(STORE_SCHEMES[:-1])} or {STORE_SCHEMES[-1]}")
         return value
 
     @classmethod

@@ -11,6 +11,10 @@ from models.errors import ModelError
 from models.prepare import default_data_dir
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--store", choices=["embedded", "cluster"], default="embedded", help="what tests/verify run on")
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Where `heyan models prepare` has put the weights."""

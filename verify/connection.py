@@ -4,7 +4,7 @@ A durable write is one whose answer waited for `WAITAOF`; a store older than 7.2
 its append-only file before it answers anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any
@@ -22,6 +22,9 @@ CONFIRM_MS = 2000
 """How long disks and replicas may take; a write that they have not confirmed by then is not acknowledged."""
 
 WAITAOF_SINCE = (7, 2)
+
+Command = Sequence[str | bytes | int]
+"""Name and arguments; the key, where there is one, comes right after the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +56,27 @@ class Connection:
         """One command. Raises StoreUnavailable."""
         return (await self.ask_all(command))[0]
 
-    async def ask_all(self, *commands: Sequence[str | bytes | int]) -> list[Any]:
+    async def ask_all(self, *commands: Command) -> list[Any]:
         """Several commands in one round trip; an error of one is an error of all. Raises StoreUnavailable."""
-        pipeline = self._redis.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        try:
-            answers: list[Any] = await pipeline.execute()
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable(type(error).__name__) from error
-        return answers
+        return [_good(answer) for answer in await self._exchange(commands)]
+
+    async def everywhere(self, *command: str | bytes | int) -> list[Any]:
+        """One command on every node, an answer each. Raises StoreUnavailable."""
+        return [await self.ask(*command)]
+
+    async def homes(self, key: str) -> list[str]:
+        """Keys made of this one, of which every node holds one. Raises StoreUnavailable."""
+        return [key]
+
+    async def matching(self, pattern: str, *, page: int) -> AsyncIterator[str]:
+        """All keys that match; some perhaps twice, those that come or go meanwhile perhaps. Raises StoreUnavailable."""
+        cursor = b"0"
+        while True:
+            cursor, keys = await self.ask("SCAN", cursor, "MATCH", pattern, "COUNT", page)
+            for key in keys:
+                yield text(key)
+            if int(cursor) == 0:
+                return
 
     async def run(
         self,
@@ -81,46 +95,32 @@ class Connection:
             StoreUnavailable: no answer or no confirmation. The script may have run.
         """
         wait = durable and await self.has_waitaof()
-        answers = await self._send(("EVALSHA", script.sha), keys, arguments, wait=wait, first=first)
-        if isinstance(answers[0], NoScriptError):
-            answers = await self._send(("EVAL", script.text), keys, arguments, wait=wait, first=first)
-        if isinstance(answers[0], Exception):
-            raise StoreUnavailable(type(answers[0]).__name__) from answers[0]
+        waiting = (("WAITAOF", 1, self._replicas, CONFIRM_MS),) if wait else ()
+        before = (first,) if first else ()
+        answers = await self._send((*before, ("EVALSHA", script.sha, len(keys), *keys, *arguments), *waiting))
+        if isinstance(answers[len(before)], NoScriptError):
+            answers = await self._send((*before, ("EVAL", script.text, len(keys), *keys, *arguments), *waiting))
         if wait:
-            self._require_confirmed(answers[1])
-        return text(answers[0])
+            self._require_confirmed(answers[-1])
+        return text(_good(answers[len(before)]))
 
     async def has_waitaof(self) -> bool:
         """False for an older store that syncs before every answer. Raises StoreUnavailable if it does not."""
         if self._has_waitaof is None:
-            version = str((await self.ask("INFO", "server"))["redis_version"])
-            has = tuple(int(part) for part in version.split(".")[:2]) >= WAITAOF_SINCE
+            versions = [str(info["redis_version"]) for info in await self.everywhere("INFO", "server")]
+            has = all(tuple(int(part) for part in version.split(".")[:2]) >= WAITAOF_SINCE for version in versions)
             if not has:
                 await self._require_sync_always()
             self._has_waitaof = has
         return self._has_waitaof
 
-    async def _send(
-        self,
-        how: tuple[str, str],
-        keys: Sequence[str],
-        arguments: Sequence[Any],
-        *,
-        wait: bool,
-        first: Sequence[str | bytes | int],
-    ) -> list[Any]:
-        """Script and WAITAOF over one connection: WAITAOF covers that connection's own writes."""
-        pipeline = self._redis.pipeline(transaction=False)
-        if first:
-            pipeline.execute_command(*first)
-        pipeline.execute_command(*how, len(keys), *keys, *arguments)
-        if wait:
-            pipeline.execute_command("WAITAOF", 1, self._replicas, CONFIRM_MS)
-        try:
-            answers: list[Any] = await pipeline.execute(raise_on_error=False)
-        except (RedisError, OSError) as error:
-            raise StoreUnavailable(type(error).__name__) from error
-        return answers[1:] if first else answers
+    async def _send(self, commands: Sequence[Command]) -> list[Any]:
+        """A script with what goes before and after it, over one connection: WAITAOF covers that one's own writes."""
+        return await self._exchange(commands)
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """Answers or errors of commands that go over one connection, in one round trip. Raises StoreUnavailable."""
+        return await exchange(self._redis, commands)
 
     def _require_confirmed(self, confirmed: Any) -> None:
         if isinstance(confirmed, Exception):
@@ -130,23 +130,46 @@ class Connection:
             raise StoreUnavailable(f"confirmed by {disks} of 1 disk and {replicas} of {self._replicas} replicas")
 
     async def _require_sync_always(self) -> None:
-        settings = {text(name): text(value) for name, value in (await self.ask("CONFIG GET", "append*")).items()}
-        if settings.get("appendonly") != "yes" or settings.get("appendfsync") != "always":
-            advice = "a store older than 7.2 must run with appendonly yes and appendfsync always; or upgrade it"
-            raise StoreUnavailable(advice)
+        for found in await self.everywhere("CONFIG GET", "append*"):
+            settings = {text(name): text(value) for name, value in found.items()}
+            if settings.get("appendonly") != "yes" or settings.get("appendfsync") != "always":
+                advice = "a store older than 7.2 must run with appendonly yes and appendfsync always; or upgrade it"
+                raise StoreUnavailable(advice)
 
 
 def connect(
     url: str, *, durable_replicas: int = 0, answer_seconds: float = ANSWER_SECONDS, repeats: int = 3
 ) -> Connection:
     """A connection that repeats what broke off; everything that goes over it may be repeated."""
-    redis = Redis.from_url(
+    return Connection(client(url, answer_seconds=answer_seconds, repeats=repeats), durable_replicas=durable_replicas)
+
+
+def client(url: str, *, answer_seconds: float = ANSWER_SECONDS, repeats: int = 3) -> Redis:
+    """A pool of connections to one server."""
+    return Redis.from_url(
         url,
         socket_timeout=answer_seconds,
         socket_connect_timeout=CONNECT_SECONDS,
         retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), repeats),
     )
-    return Connection(redis, durable_replicas=durable_replicas)
+
+
+async def exchange(redis: Redis, commands: Sequence[Command]) -> list[Any]:
+    """Answers or errors of commands, over one connection, in one round trip. Raises StoreUnavailable."""
+    pipeline = redis.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    try:
+        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+    except (RedisError, OSError) as error:
+        raise StoreUnavailable(type(error).__name__) from error
+    return answers
+
+
+def _good(answer: Any) -> Any:
+    if isinstance(answer, Exception):
+        raise StoreUnavailable(type(answer).__name__) from answer
+    return answer
 
 
 def text(value: bytes | str | None) -> str:

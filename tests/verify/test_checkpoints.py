@@ -8,7 +8,7 @@ from registry_office import ClockedStore, Office, open_office, restate
 
 from verify.audit import heads
 from verify.checkpoints import CHECKPOINT_KIND, NONE_YET, SETTLED_SECONDS, Checkpoint, check_checkpoint, leaf_hash_of
-from verify.connection import connect
+from verify.cluster import connect_to
 from verify.errors import Invalid, NotFound, Unavailable
 from verify.jose import new_signing_key, read_key_set, sign
 from verify.merkle import is_consistent, is_included
@@ -89,7 +89,7 @@ async def test_a_mark_that_was_renewed_meanwhile_stays(office: Office) -> None:
 
 
 async def test_replicas_at_the_same_time_sign_one_history(office: Office, valkey_url: str, tmp_path: Path) -> None:
-    async with ClockedStore(connect(valkey_url), prefix=office.store._prefix) as other_store:
+    async with ClockedStore(connect_to(valkey_url), prefix=office.store._prefix) as other_store:
         other = replace(await open_office(other_store, tmp_path), client=office.client)
         for _ in range(4):
             await office.case()

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from registry_office import ClockedStore, Office
 
-from verify.connection import connect
+from verify.cluster import connect_to
 from verify.errors import VerifyError
 from verify.idempotency import KEPT_SECONDS, Answer, Answers, Begun, Running
 
@@ -32,7 +32,7 @@ async def test_the_first_runs_the_next_wait_and_then_get_its_answer(answers: Ans
 
 async def test_another_replica_gives_the_same_answer(answers: Answers, office: Office, valkey_url: str) -> None:
     await answers.keep(await begin(answers, office), ANSWER)
-    async with ClockedStore(connect(valkey_url), prefix=office.store._prefix) as replica:
+    async with ClockedStore(connect_to(valkey_url), prefix=office.store._prefix) as replica:
         assert await begin(Answers(replica, secrets.token_bytes), office) == ANSWER
 
 
@@ -86,7 +86,7 @@ async def test_the_store_holds_nothing_readable_and_forgets_after_a_day(
 ) -> None:
     begun = await begin(answers, office, body=b'{"name": "secret-name"}')
     await answers.keep(begun, ANSWER)
-    connection = connect(valkey_url)
+    connection = connect_to(valkey_url)
     name = f"{office.store._prefix}:{begun.name}"
     stored, seconds = await connection.ask_all(("HGETALL", name), ("TTL", name))
     await connection.close()

@@ -9,7 +9,7 @@ from registry_office import ClockedStore, Office
 from verify.amendments import CaseChanges
 from verify.audit import Event
 from verify.casefile import CaseFile, CaseState
-from verify.connection import connect
+from verify.cluster import connect_to
 from verify.deliveries import Deliveries
 from verify.errors import StoreUnavailable
 from verify.outbox import Outbox
@@ -63,7 +63,7 @@ async def test_replicas_that_work_at_once_enqueue_once(
 ) -> None:
     file, (subject,) = await office.case()
     await office.verify(file, subject)
-    async with ClockedStore(connect(valkey_url), prefix=office.store._prefix) as replica:
+    async with ClockedStore(connect_to(valkey_url), prefix=office.store._prefix) as replica:
         now = await replica.now()
         await asyncio.gather(outbox.work(now=now), outbox_of(office, replica).work(now=now))
     assert len(await sent(outbox, endpoint)) == 3
@@ -75,7 +75,7 @@ async def test_a_process_that_dies_right_after_its_commit_loses_no_notice(
     file, _ = await office.case()
     await outbox.work(now=await office.store.now())
 
-    class Dying(type(connect(valkey_url))):
+    class Dying(type(connect_to(valkey_url))):
         """Says no more once the commit is done."""
 
         async def ask(self, *command: object) -> object:
@@ -83,7 +83,7 @@ async def test_a_process_that_dies_right_after_its_commit_loses_no_notice(
                 raise StoreUnavailable
             return await super().ask(*command)
 
-    connection = connect(valkey_url)
+    connection = connect_to(valkey_url)
     connection.__class__ = Dying
     async with ClockedStore(connection, prefix=office.store._prefix) as dying:
         await dying.transact(file.case.id, cancelled, durable=True)

@@ -9,7 +9,7 @@ from registry_office import VOTE, ClockedStore, Office, open_office, restate
 
 from verify.audit import verify_chain
 from verify.casefile import CaseState, Rule
-from verify.connection import connect
+from verify.cluster import connect_to
 from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, Unavailable
 from verify.store import LateError
 
@@ -214,7 +214,7 @@ async def test_two_thousand_redemptions_of_two_hundred_tokens_redeem_each_once(
 
 async def _replica(office: Office, url: str, folder: Path) -> Office:
     """Another process's view of the same installation: same store and keys, own connection and memory."""
-    store = ClockedStore(connect(url), prefix=office.store._prefix)
+    store = ClockedStore(connect_to(url), prefix=office.store._prefix)
     return replace(await open_office(store, folder), client=office.client)
 
 

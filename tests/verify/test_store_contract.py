@@ -9,28 +9,33 @@ from pathlib import Path
 
 import pytest
 from registry_office import DOCUMENT
-from valkey_process import VALKEY, running_server
+from valkey_process import VALKEY, running_cluster, running_server
 
 from verify.audit import Event, verify_chain
 from verify.casefile import Case, CaseFile, CaseState, Rule
-from verify.connection import connect
+from verify.cluster import connect_to
 from verify.errors import NotFound, Refused, StoreBusy, StoreUnavailable
 from verify.store import Change, LateError, Store, expecting, list_entry
 
 HAPPENED = Event(name="tested", actor="service", details={"ids": ("a", "b")})
 
 
-@pytest.fixture(scope="module", params=["embedded", "url", "redis-server"])
+@pytest.fixture(scope="module", params=["embedded", "url", "redis-server", "cluster", "redis-server cluster"])
 def backend_url(
     request: pytest.FixtureRequest, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     if request.param == "embedded":
         yield valkey_url
         return
-    binary = VALKEY if request.param == "url" else shutil.which("redis-server")
+    binary = shutil.which("redis-server") if request.param.startswith("redis-server") else VALKEY
     if binary is None:
         pytest.skip("redis-server is not installed")
-    with running_server(tmp_path_factory.mktemp(request.param), binary=binary) as server:
+    folder = tmp_path_factory.mktemp(request.param.replace(" ", "-"))
+    if request.param.endswith("cluster"):
+        with running_cluster(folder, binary=binary) as url:
+            yield url
+        return
+    with running_server(folder, binary=binary) as server:
         yield server.url
 
 
@@ -41,14 +46,14 @@ def prefix() -> str:
 
 @pytest.fixture
 async def store(backend_url: str, prefix: str) -> AsyncIterator[Store]:
-    async with Store(connect(backend_url), prefix=prefix) as opened:
+    async with Store(connect_to(backend_url), prefix=prefix) as opened:
         yield opened
 
 
 @pytest.fixture
 async def replica(backend_url: str, prefix: str) -> AsyncIterator[Store]:
     """The store as another process of the service sees it."""
-    async with Store(connect(backend_url), prefix=prefix) as opened:
+    async with Store(connect_to(backend_url), prefix=prefix) as opened:
         yield opened
 
 
@@ -173,7 +178,7 @@ async def test_a_case_that_others_keep_changing_is_given_up_as_busy(
             await store.transact(case_id, set_reason(secrets.token_hex(4)))
             return loaded
 
-    async with Overtaken(connect(backend_url), prefix=prefix, jitter=lambda: 0.0) as overtaken:
+    async with Overtaken(connect_to(backend_url), prefix=prefix, jitter=lambda: 0.0) as overtaken:
         with pytest.raises(StoreBusy) as busy:
             await overtaken.transact(file.case.id, set_reason("never"))
     assert (busy.value.code, busy.value.retry_after) == ("store_busy", 1.0)
@@ -184,14 +189,14 @@ async def test_a_commit_that_is_repeated_after_a_lost_answer_counts_once(
 ) -> None:
     file = await created(store)
 
-    class Deaf(type(connect(backend_url))):
+    class Deaf(type(connect_to(backend_url))):
         """Runs every script twice, as a connection does that lost the first answer."""
 
         async def run(self, *arguments: object, **options: object) -> str:
             await super().run(*arguments, **options)
             return await super().run(*arguments, **options)
 
-    deaf = connect(backend_url)
+    deaf = connect_to(backend_url)
     deaf.__class__ = Deaf
     async with Store(deaf, prefix=prefix) as repeating:
         assert await repeating.transact(file.case.id, set_reason("once"), durable=True) == "once"
@@ -257,8 +262,8 @@ async def test_clocks_that_disagree_are_a_fault(store: Store, difference: float)
 
 async def test_scripts_that_the_store_forgot_are_sent_again(store: Store, backend_url: str) -> None:
     file = await created(store)
-    connection = connect(backend_url)
-    await connection.ask("SCRIPT FLUSH")
+    connection = connect_to(backend_url)
+    await connection.everywhere("SCRIPT FLUSH")
     await connection.close()
     assert await store.transact(file.case.id, set_reason("again")) == "again"
 
@@ -266,8 +271,8 @@ async def test_scripts_that_the_store_forgot_are_sent_again(store: Store, backen
 async def test_a_wrong_password_is_no_store(backend_url: str, tmp_path: Path) -> None:
     if backend_url.startswith("unix"):
         pytest.skip("the embedded store is guarded by the permissions of its socket")
-    host = backend_url.split("@")[1]
-    async with Store(connect(f"redis://:wrong@{host}")) as locked:
+    scheme, host = backend_url.split("://", maxsplit=1)[0], backend_url.split("@")[1]
+    async with Store(connect_to(f"{scheme}://:wrong@{host}")) as locked:
         with pytest.raises(StoreUnavailable):
             await locked.epoch()
 
