@@ -34,6 +34,7 @@ from verify.listing import CaseList
 from verify.minimum_rules import MinimumRules, load_minimum_rules
 from verify.officers import Officers, Window
 from verify.outbox import Outbox
+from verify.patience import Patience
 from verify.policy import Policy, load_policy, require_contract
 from verify.redemption import Redemptions
 from verify.sessions import Sessions
@@ -183,6 +184,7 @@ def _services(
         rng=SystemRandom(),
         policy=policy,
         auditor=keys.auditor,
+        patience=Patience(store),
     )
     return Services(
         settings=settings,

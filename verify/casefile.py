@@ -218,6 +218,8 @@ class Session:
     outcome: str | None = None
     reason: str | None = None
     """Public reason code."""
+    device: str | None = None
+    """Hash of what the phone's page calls itself; None if it did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

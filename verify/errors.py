@@ -35,7 +35,8 @@ class Invalid(VerifyError):
     `id_document_type_unknown`, `id_document_invalid`, `client_name_invalid`, `scope_unknown`, `consent_mismatch`,
     `reference_unusable`, `token_invalid`, `receipt_invalid`, `receipt_incomplete`, `receipt_of_test_mode`,
     `checkpoint_invalid`, `archive_invalid`, `officer_name_invalid`, `idempotency_key_invalid`, `event_unknown`,
-    `cursor_invalid`, `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`, `webhook_url_refused`."""
+    `cursor_invalid`, `device_invalid`, `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`,
+    `webhook_url_refused`."""
 
 
 class Refused(VerifyError):
@@ -65,7 +66,7 @@ class Gone(VerifyError):
 
 
 class Limited(VerifyError):
-    """Asked too often; repeat after `retry_after` seconds."""
+    """`attempts_too_fast`: asked too often; repeat after `retry_after` seconds."""
 
     def __init__(self, code: str, message: str, *, retry_after: float) -> None:
         super().__init__(code, message)

@@ -1,9 +1,12 @@
 """Sessions: one live attempt each. Claiming burns the challenge before any model runs; finishing decides."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from random import Random
+from re import fullmatch
 from typing import TypeVar
 
 from liveness.challenge import EVERYTHING, Accommodation, Challenge, draw_challenge
@@ -22,12 +25,13 @@ from verify.casefile import (
     VerificationState,
 )
 from verify.cases import check_open, known_case
-from verify.decision import Accepted, Decision, decide, public_outcome
+from verify.decision import Accepted, Decision, Rejected, decide, public_outcome
 from verify.deputies import appointed_until, check_appointed, held_appointments
-from verify.errors import Conflict, Gone, NotFound, Refused
+from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, StoreUnavailable
 from verify.evidence import Evidence
 from verify.identifiers import Entropy, hash_secret, new_part, new_secret, parse_code, part_of, secret_matches
 from verify.jose import SealingKey
+from verify.patience import Patience
 from verify.policy import Policy
 from verify.references import blob_name, reference_binding
 from verify.standing import is_verified
@@ -39,6 +43,9 @@ T = TypeVar("T")
 CLAIM_SECONDS = 180.0
 SESSION_SECONDS = 600.0
 VERIFICATION_SECONDS = 20 * 86400.0
+
+DEVICE_NAME = r"[A-Za-z0-9_-]{22,64}"
+"""At least 128 bits in base64url."""
 
 SIMULATED = "simulated"
 """`capture` of attempts in test mode that had no camera."""
@@ -96,12 +103,14 @@ class Sessions:
     policy: Policy
     auditor: SealingKey
     """For whose eyes alone the scores are."""
+    patience: Patience
 
-    async def open(self, grant: str) -> OpenedSession:
-        """Open a session; this takes one of the link's attempts.
+    async def open(self, grant: str, *, device: str | None = None) -> OpenedSession:
+        """Open a session; this takes one of the link's attempts. `device`: what the phone's page calls itself.
 
         Raises:
             Refused: `grant_invalid`. Gone: `attempts_exhausted`. Conflict: `case_not_open`, `already_verified`.
+            Limited: `attempts_too_fast`; none of the link's attempts was taken. Invalid: `device_invalid`.
         """
         parsed = parse_code(grant)
         if parsed is None:
@@ -109,6 +118,8 @@ class Sessions:
         case_id, invite_id, secret = parsed
         session_id, session_secret = f"ses_{part_of(case_id)}_{new_part(self.entropy)}", new_secret(self.entropy)
         epoch = await self.store.epoch()
+        hashed = None if device is None else device_hash(device)
+        await self._wait_for_turn(case_id, invite_id, secret, epoch=epoch, device=hashed)
 
         def transition(file: CaseFile, now: float) -> Change[OpenedSession]:
             invite = _granted_invite(file, invite_id, secret, now=now, epoch=epoch)
@@ -121,6 +132,7 @@ class Sessions:
                 opened_at=now,
                 claim_until=now + CLAIM_SECONDS,
                 expires_at=now + SESSION_SECONDS,
+                device=hashed,
             )
             used = replace(invite, attempts_left=invite.attempts_left - 1)
             opened = OpenedSession(
@@ -136,6 +148,31 @@ class Sessions:
             return await self.store.transact(case_id, transition)
         except NotFound:
             raise _grant_invalid() from None
+
+    async def _wait_for_turn(
+        self, case_id: str, invite_id: str, secret: str, *, epoch: int, device: str | None
+    ) -> None:
+        """Count an attempt of whoever holds a good grant, unless it comes too soon. Test mode repeats at will."""
+        try:
+            file, now = await self.store.load(case_id)
+        except NotFound:
+            raise _grant_invalid() from None
+        invite = _granted_invite(file, invite_id, secret, now=now, epoch=epoch)
+        if file.case.mode == "test":
+            return
+        if device is not None:
+            await self.patience.check_device(device, now=now)
+        await self.patience.begin(file.subjects[invite.subject_id].person, now=now)
+
+    async def _remember(self, claim: Claim, decision: Decision) -> None:
+        """Tell the counters how an attempt ended. The outcome stands even if they cannot be told."""
+        with suppress(StoreUnavailable):
+            file, now = await self.store.load(claim.case_id)
+            device = file.sessions[claim.session_id].device
+            if isinstance(decision, Accepted):
+                await self.patience.accepted(file.subjects[claim.subject_id].person)
+            elif isinstance(decision, Rejected) and device is not None and file.case.mode != "test":
+                await self.patience.rejected(device, now=now)
 
     async def claim(self, session_id: str, secret: str, accommodation: Accommodation = EVERYTHING) -> Claim:
         """Draw the challenge and burn it: a session runs once.
@@ -225,7 +262,9 @@ class Sessions:
                 not_after=session.expires_at,
             )
 
-        return await self._transact(claim.session_id, transition, durable=True)
+        finished = await self._transact(claim.session_id, transition, durable=True)
+        await self._remember(claim, decision)
+        return finished
 
     async def get(self, session_id: str, secret: str) -> SessionResult:
         """How a session stands. Raises NotFound `session_unknown`, Refused `session_secret_invalid`."""
@@ -309,6 +348,15 @@ class Sessions:
             wrapped_key=file.case.wrapped_key,
             bound_to=scores.binding(session.subject_id, session.id),
         )
+
+
+def device_hash(name: str) -> str:
+    """What is kept of the name that a phone's page has drawn for itself. Raises Invalid `device_invalid`."""
+    if not fullmatch(DEVICE_NAME, name):
+        raise Invalid(
+            "device_invalid", "a device calls itself by 22 to 64 letters, digits, - or _ that it drew at random"
+        )
+    return sha256(name.encode()).hexdigest()
 
 
 def _granted_invite(file: CaseFile, invite_id: str, secret: str, *, now: float, epoch: int) -> Invite:

@@ -1,18 +1,29 @@
 """Live sessions: opening one, and how it stands."""
 
-from fastapi import APIRouter, status
+from typing import Annotated
+
+from fastapi import APIRouter, Header, status
 
 from api.dependencies import Grant, ServicesNow, SessionSecret
 from api.messages import SUBPROTOCOL
 from api.schemas.sessions import OpenedSessionBody, SessionStateBody
 
+Device = Annotated[
+    str | None,
+    Header(
+        alias="Heyan-Device",
+        description="22 to 64 letters, digits, - or _: a random name that the phone's page keeps; after several"
+        " rejections on one device its next attempts are delayed",
+    ),
+]
+
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def open_session(grant: Grant, services: ServicesNow) -> OpenedSessionBody:
+async def open_session(grant: Grant, services: ServicesNow, device: Device = None) -> OpenedSessionBody:
     """Open a live session with a capture grant; it must be claimed over its WebSocket within three minutes."""
-    opened = await services.sessions.open(grant)
+    opened = await services.sessions.open(grant, device=device)
     return OpenedSessionBody(
         session_id=opened.session_id,
         session_secret=opened.secret,

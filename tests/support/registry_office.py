@@ -31,6 +31,7 @@ from verify.identity_documents import IdentityDocument, resident_check_character
 from verify.invites import CaptureGrant, ConsentGiven, Invites, InviteView
 from verify.jose import SigningKey
 from verify.officers import Officers, Window
+from verify.patience import Patience
 from verify.policy import load_policy
 from verify.redemption import Redemptions, Restated
 from verify.sessions import Claim, Sessions
@@ -252,7 +253,13 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
         amendments=Amendments(cases),
         invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed),
         sessions=Sessions(
-            store=store, vault=keys.vault, entropy=entropy, rng=Random(7), policy=POLICY, auditor=keys.auditor
+            store=store,
+            vault=keys.vault,
+            entropy=entropy,
+            rng=Random(7),
+            policy=POLICY,
+            auditor=keys.auditor,
+            patience=Patience(store),
         ),
         tokens=tokens,
         redemptions=Redemptions(store=store, tokens=tokens, rings=keys.rings, checkpoints=checkpoints, entropy=entropy),
