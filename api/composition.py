@@ -27,6 +27,7 @@ from verify.cases import Cases
 from verify.checkpoints import Checkpoints
 from verify.clients import Clients
 from verify.deliveries import Deliveries
+from verify.disputes import Disputes
 from verify.erasure import Erasures
 from verify.idempotency import Answers
 from verify.invites import Invites
@@ -62,6 +63,7 @@ class Services:
     amendments: Amendments
     case_list: CaseList
     invites: Invites
+    disputes: Disputes
     sessions: Sessions
     simulations: Simulations
     tokens: Tokens
@@ -199,6 +201,7 @@ def _services(
         amendments=Amendments(cases),
         case_list=CaseList(cases),
         invites=invites,
+        disputes=Disputes(store=store, entropy=entropy),
         sessions=sessions,
         simulations=Simulations(store=store, vault=keys.vault, invites=invites, sessions=sessions),
         tokens=tokens,

@@ -261,6 +261,18 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeLink:
+    """A link by which a person can report that it was not they (`verify.disputes`)."""
+
+    id: str
+    subject_id: str
+    secret_hash: str
+    issued_at: float
+    expires_at: float
+    disputed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFile:
     """All of one case. `head` is the hash of the newest audit entry, `entries` how many there are."""
 
@@ -272,6 +284,7 @@ class CaseFile:
     sessions: Mapping[str, Session] = field(default_factory=dict)
     verifications: Mapping[str, Verification] = field(default_factory=dict)
     receipts: Mapping[str, Receipt] = field(default_factory=dict)
+    dispute_links: Mapping[str, DisputeLink] = field(default_factory=dict)
     head: str = ""
     entries: int = 0
 
@@ -300,7 +313,7 @@ class CaseFile:
         return replace(self, **changed)
 
 
-Entity = Case | Subject | Organisation | Invite | Session | Verification | Receipt
+Entity = Case | Subject | Organisation | Invite | Session | Verification | Receipt | DisputeLink
 
 _KINDS: Mapping[str, tuple[str, type[Entity]]] = {
     "subject": ("subjects", Subject),
@@ -309,6 +322,7 @@ _KINDS: Mapping[str, tuple[str, type[Entity]]] = {
     "session": ("sessions", Session),
     "verification": ("verifications", Verification),
     "receipt": ("receipts", Receipt),
+    "dispute_link": ("dispute_links", DisputeLink),
 }
 _ATTRIBUTES = {kind: attribute for attribute, kind in _KINDS.values()}
 _ENCODE = msgspec.json.Encoder()

@@ -25,7 +25,8 @@ class VerifyError(Exception):
 
 class NotFound(VerifyError):
     """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`,
-    `appointment_unknown`, `webhook_unknown`, `notice_unknown`, `officer_unknown`, `checkpoint_unknown`."""
+    `appointment_unknown`, `webhook_unknown`, `notice_unknown`, `officer_unknown`, `checkpoint_unknown`,
+    `dispute_unknown`."""
 
 
 class Invalid(VerifyError):
@@ -62,7 +63,8 @@ class Conflict(VerifyError):
 
 class Gone(VerifyError):
     """`invite_expired`, `invite_revoked`, `reference_gone`, `attempts_exhausted`, `session_expired`,
-    `verification_expired`, `verification_revoked`, `token_expired`, `token_cancelled`, `content_erased`."""
+    `verification_expired`, `verification_revoked`, `token_expired`, `token_cancelled`, `content_erased`,
+    `dispute_expired`."""
 
 
 class Limited(VerifyError):

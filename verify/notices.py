@@ -35,6 +35,7 @@ CATALOGUE: Mapping[str, str] = {
     "reference.unusable": "the ID photo cannot be used; `reason` says why",
     "token.redeemed": "a person's token was redeemed; `receipt` names the receipt",
     "verification.revoked": "a verification is void",
+    "subject.disputed": "a person reported that it was not they; `receipt` names what was redeemed already",
 }
 """Type of notice → when it is sent."""
 
@@ -100,6 +101,7 @@ def _happened(before: CaseFile | None, after: CaseFile) -> _Happened:
         yield from _of_session(before.sessions.get(session.id), session)
     for verification in after.verifications.values():
         yield from _of_verification(before.verifications.get(verification.id), verification, after)
+    yield from _of_disputes(before, after)
     yield from _of_case(before, after)
 
 
@@ -144,6 +146,18 @@ def _of_verification(earlier: Verification | None, verification: Verification, a
 
 def _receipt_of(verification: Verification, after: CaseFile) -> Receipt:
     return next(each for each in after.receipts.values() if each.verification_id == verification.id)
+
+
+def _of_disputes(before: CaseFile, after: CaseFile) -> _Happened:
+    for link in after.dispute_links.values():
+        earlier = before.dispute_links.get(link.id)
+        if link.disputed_at is not None and (earlier is None or earlier.disputed_at is None):
+            redeemed = [
+                each
+                for each in after.receipts.values()
+                if after.verifications[each.verification_id].subject_id == link.subject_id
+            ]
+            yield "subject.disputed", {"subject": link.subject_id, "receipt": redeemed[-1].id if redeemed else ""}
 
 
 def _of_case(before: CaseFile, after: CaseFile) -> _Happened:

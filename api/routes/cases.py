@@ -24,6 +24,7 @@ from api.schemas.cases import (
     OpenedCasesBody,
     ReplacedEntryBody,
 )
+from api.schemas.disputes import DisputeLinkBody
 from api.schemas.invites import IssuedInviteBody
 from verify.casefile import CaseState
 from verify.clients import Client
@@ -114,6 +115,15 @@ async def issue_invite(case_id: str, subject_id: str, client: CallingClient, ser
         expires_at=issued.expires_at,
         attempts=issued.attempts,
     )
+
+
+@router.post("/{case_id}/subjects/{subject_id}/dispute-links", status_code=status.HTTP_201_CREATED)
+async def issue_dispute_link(
+    case_id: str, subject_id: str, client: CallingClient, services: ServicesNow
+) -> DisputeLinkBody:
+    """A link for the notice that a person gets, by which they can report "this was not me". Shown this once."""
+    issued = await services.disputes.issue(client, case_id, subject_id)
+    return DisputeLinkBody(code=issued.code, expires_at=issued.expires_at)
 
 
 async def _opened(services: Services, client: Client, content: dict[str, Any]) -> OpenedCaseBody:

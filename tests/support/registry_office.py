@@ -24,6 +24,7 @@ from verify.casefile import CaseFile
 from verify.cases import Cases, NewCase
 from verify.checkpoints import Checkpoints
 from verify.clients import Client, Clients
+from verify.disputes import Disputes
 from verify.enrolment import NewOrganisation, NewSubject
 from verify.erasure import Erasures
 from verify.evidence import Evidence
@@ -161,6 +162,7 @@ class Office:
     amendments: Amendments
     invites: Invites
     sessions: Sessions
+    disputes: Disputes
     tokens: Tokens
     redemptions: Redemptions
     checkpoints: Checkpoints
@@ -261,6 +263,7 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
             auditor=keys.auditor,
             patience=Patience(store),
         ),
+        disputes=Disputes(store=store, entropy=entropy),
         tokens=tokens,
         redemptions=Redemptions(store=store, tokens=tokens, rings=keys.rings, checkpoints=checkpoints, entropy=entropy),
         checkpoints=checkpoints,
