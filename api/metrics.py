@@ -50,6 +50,12 @@ class Metrics:
             ["state"],
             registry=self.registry,
         )
+        self.photos_sought = Counter(
+            "heyan_authority_photos",
+            "Photos that an authority was asked for, by answer: found, photo_not_found, name_mismatch, delayed, paused",
+            ["answer"],
+            registry=self.registry,
+        )
         self.stored_faces = Gauge(
             "heyan_stored_faces",
             "Portraits and templates that all cases store, as of the last round",

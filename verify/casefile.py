@@ -31,6 +31,8 @@ class CaseState(StrEnum):
 class ReferenceState(StrEnum):
     """What is kept of a subject's ID photo."""
 
+    AWAITED = "awaited"
+    """An authority holds the photo; it is fetched once the person has consented."""
     PORTRAIT = "portrait"
     """The uploaded photo, encrypted; nobody has consented yet."""
     TEMPLATE = "template"
@@ -155,6 +157,8 @@ class Subject:
     share_percent: str | None = None
     on_behalf_of: OnBehalfOf | None = None
     removed: bool = False
+    id_sealed: bytes = b""
+    """The number of the ID document, only while the photo is still to be fetched by it."""
 
     @property
     def person(self) -> str:
