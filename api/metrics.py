@@ -31,6 +31,12 @@ class Metrics:
         self.sessions = Counter(
             "heyan_sessions", "Live sessions that ended, by outcome", ["outcome"], registry=self.registry
         )
+        self.fraud_signs = Counter(
+            "heyan_fraud_signs",
+            "Signs of fraud across sessions, and what the policy makes of each",
+            ["sign", "does"],
+            registry=self.registry,
+        )
         self.live_sessions = Gauge("heyan_live_sessions", "Live sessions that run now", registry=self.registry)
         self.frames = Counter(
             "heyan_frames",

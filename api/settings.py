@@ -1,6 +1,7 @@
 """Settings: one frozen object, read from `HEYAN_*` once, at the composition root."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     authority_key: Path | None = None
     authority_seconds: Annotated[float, Field(ge=0.1, le=30)] = 5.0
     authority_pause_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 30.0
+    trusted_proxies: str | None = None
     max_body_bytes: Annotated[int, Field(ge=64 * KIB, le=1024 * MIB)] = 32 * MIB
     max_frame_bytes: Annotated[int, Field(ge=10_000, le=4 * MIB)] = 400_000
     event_streams: Annotated[int, Field(ge=1, le=10_000)] = 100
@@ -114,6 +116,17 @@ class Settings(BaseSettings):
             )
             raise ValueError(message)
         return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str | None) -> str | None:
+        """Never `*`: whoever reaches the service could then say where they come from."""
+        try:
+            for part in value.split(",") if value else ():
+                ip_network(part.strip())
+        except ValueError:
+            raise ValueError("must be IP addresses or networks, with commas between them") from None
+        return value
 
     @field_validator("store_url")
     @classmethod

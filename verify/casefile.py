@@ -332,6 +332,7 @@ _ATTRIBUTES = {kind: attribute for attribute, kind in _KINDS.values()}
 _ENCODE = msgspec.json.Encoder()
 _DECODE = {name: msgspec.json.Decoder(kind) for name, (_, kind) in _KINDS.items()}
 _DECODE_CASE = msgspec.json.Decoder(Case)
+_DECODE_SUBJECT = msgspec.json.Decoder(Subject)
 
 
 def changed_fields(before: CaseFile | None, after: CaseFile) -> dict[str, bytes]:
@@ -344,6 +345,16 @@ def changed_fields(before: CaseFile | None, after: CaseFile) -> dict[str, bytes]
         new: Mapping[str, Entity] = getattr(after, attribute)
         changed |= {f"{name}:{key}": _ENCODE.encode(new[key]) for key in new if old.get(key) != new[key]}
     return changed
+
+
+def decode_case(content: bytes) -> Case:
+    """A case from its store field."""
+    return _DECODE_CASE.decode(content)
+
+
+def decode_subject(content: bytes) -> Subject:
+    """A subject from its store field."""
+    return _DECODE_SUBJECT.decode(content)
 
 
 def decode_file(fields: Mapping[str, bytes]) -> CaseFile:
