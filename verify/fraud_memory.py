@@ -21,7 +21,7 @@ import numpy as np
 
 from models.embedding import Embedding, cosine
 from models.fingerprint import Fingerprints, distances, distinct, fingerprints
-from verify.casefile import Case, CaseFile, ReferenceState, Subject, decode_case, decode_subject
+from verify.casefile import Case, CaseFile, Mode, ReferenceState, Subject, decode_case, decode_subject
 from verify.connection import Script, text
 from verify.errors import Gone
 from verify.fraud import DIGEST_BYTES, FraudEvidence, Traces
@@ -81,21 +81,18 @@ class FraudMemory:
     policy: FraudPolicy
 
     async def measure(
-        self, file: CaseFile, subject: Subject, session_id: str, traces: Traces, *, reference: Embedding, now: float
+        self, file: CaseFile, subject: Subject, session_id: str, traces: Traces, *, now: float
     ) -> FraudEvidence:
         """Remember a session of a subject, then compare it with the others: of two at once one sees the other.
-
-        `reference` stands for the live face where no frame counted.
 
         Raises:
             Unavailable: the store, or a key; nothing can be said.
         """
         await self._remember_face(file, subject, now)
-        face = traces.face or reference
         same, similar = await self._frames(file, subject, session_id, traces, now)
         return FraudEvidence(
-            face_in_case=await self._closest(face, file.case, subject, self._others_of(file, subject)),
-            face_across_cases=await self._closest(face, file.case, subject, await self._elsewhere(file, now)),
+            face_in_case=await self._closest(traces.face, file.case, subject, self._others_of(file, subject)),
+            face_across_cases=await self._closest(traces.face, file.case, subject, await self._elsewhere(file, now)),
             same_frames=same,
             similar_frames=similar,
             pace=await self._pace(subject, traces.address, now),
@@ -116,19 +113,17 @@ class FraudMemory:
         return tuple((case, subject) for case, subject in places if case != file.case.id)
 
     async def _closest(
-        self, face: Embedding, own: Case, subject: Subject, places: Sequence[tuple[str, str]]
+        self, face: Embedding | None, own: Case, subject: Subject, places: Sequence[tuple[str, str]]
     ) -> float | None:
-        """The largest cosine of a face with the templates of other people; None if there are none."""
+        """The largest cosine of a face with the templates of other people; None if there are none, or no face was seen:
+        then nobody is accepted anyway."""
+        if face is None:
+            return None
         cases = await self.store.fields([(case, "case") for case, _ in places])
         people = await self.store.fields([(case, f"subject:{other}") for case, other in places])
-        found = [
-            (decode_case(case), other)
-            for case, content in zip(cases, people, strict=True)
-            if case and content and (other := decode_subject(content)).person != subject.person
-        ]
-        comparable = [
-            (case, other) for case, other in found if case.mode == own.mode and _is_comparable(case, other, face)
-        ]
+        comparable = await asyncio.to_thread(
+            _comparable, cases, people, face=face, mode=own.mode, person=subject.person
+        )
         blobs = await self.store.blobs([(case.id, blob_name(other)) for case, other in comparable])
         return await asyncio.to_thread(self._largest_cosine, face, comparable, blobs)
 
@@ -219,10 +214,25 @@ def network_of(address: str) -> str:
     return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
 
 
-def _is_comparable(case: Case, other: Subject, face: Embedding) -> bool:
-    """Templates of other weights say nothing, and a case whose key is gone has none."""
-    kept = other.reference_state is ReferenceState.TEMPLATE and not other.removed
-    return kept and bool(case.wrapped_key) and other.reference_contract == face.contract
+def _comparable(
+    cases: Sequence[bytes | None], people: Sequence[bytes | None], *, face: Embedding, mode: Mode, person: str
+) -> list[tuple[Case, Subject]]:
+    """Other people of this mode with a template of the same weights. A case whose key is gone has none."""
+    found = (
+        (decode_case(case), decode_subject(other))
+        for case, other in zip(cases, people, strict=True)
+        if case is not None and other is not None
+    )
+    return [
+        (case, other)
+        for case, other in found
+        if case.mode == mode
+        and case.wrapped_key
+        and other.person != person
+        and not other.removed
+        and other.reference_state is ReferenceState.TEMPLATE
+        and other.reference_contract == face.contract
+    ]
 
 
 def _frames_binding(subject_id: str) -> tuple[str, ...]:

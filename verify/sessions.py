@@ -285,9 +285,8 @@ class Sessions:
             return FraudEvidence()
         memory = FraudMemory(store=self.store, vault=self.vault, policy=self.policy.fraud)
         file, now = await self.store.load(claim.case_id)
-        return await memory.measure(
-            file, file.subjects[claim.subject_id], claim.session_id, traces, reference=claim.reference, now=now
-        )
+        subject = file.subjects[claim.subject_id]
+        return await memory.measure(file, subject, claim.session_id, traces, now=now)
 
     async def get(self, session_id: str, secret: str) -> SessionResult:
         """How a session stands. Raises NotFound `session_unknown`, Refused `session_secret_invalid`."""
