@@ -39,6 +39,7 @@ class FraudEvidence:
     same_frames: float | None = None
     similar_frames: float | None = None
     pace: float | None = None
+    device_pace: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ Keys, none of which names a person:
     fraud:faces             sorted set   `case subject`, by the time of the subject's latest session
     {fraud}:frames          hash         session → sealed fingerprints and digests of its frames
     {fraud}:frames:at       sorted set   session, by time
-    fraud:from:<keyed hash> sorted set   keyed hashes of people, by the time of their latest session from one network
+    fraud:from:<keyed hash> sorted set   keyed hashes of people, by the time of their latest session from one network,
+                                         or on one device
 
 Templates are no copies: they are read where they lie, with their cases, so that who was erased or replaced has fallen
 out. Frames are sealed under their person's key. Each window holds no more than the policy says, the newest first.
@@ -89,13 +90,17 @@ class FraudMemory:
             Unavailable: the store, or a key; nothing can be said.
         """
         await self._remember_face(file, subject, now)
+        network = None if traces.address is None else network_of(traces.address)
         same, similar = await self._frames(file, subject, session_id, traces, now)
         return FraudEvidence(
             face_in_case=await self._closest(traces.face, file.case, subject, self._others_of(file, subject)),
             face_across_cases=await self._closest(traces.face, file.case, subject, await self._elsewhere(file, now)),
             same_frames=same,
             similar_frames=similar,
-            pace=await self._pace(subject, traces.address, now),
+            pace=await self._people_from("network", network, subject, now, most=self.policy.pace.at_least),
+            device_pace=await self._people_from(
+                "device", file.sessions[session_id].device, subject, now, most=self.policy.device_pace.at_least
+            ),
         )
 
     async def _remember_face(self, file: CaseFile, subject: Subject, now: float) -> None:
@@ -195,15 +200,16 @@ class FraudMemory:
     def _shared(self, own: Fingerprints, others: Fingerprints) -> float:
         return float((distances(own, others).min(axis=1) <= self.policy.frames_bits).mean())
 
-    async def _pace(self, subject: Subject, address: str | None, now: float) -> float | None:
-        """How many people had a session from this network lately, this one with them."""
-        if address is None:
+    async def _people_from(
+        self, kind: str, where: str | None, subject: Subject, now: float, *, most: float
+    ) -> float | None:
+        """How many people had a session from one place lately, this one with them; no further than `most` and one."""
+        if where is None:
             return None
-        network = self.vault.person_hash("network", network_of(address))
-        window = self.policy.pace_hours * HOUR_SECONDS
-        person = self.vault.person_hash("at", f"{network} {subject.person}")
-        most = int(self.policy.pace.at_least) + 1
-        return float(await self.store.run(REMEMBER, [f"fraud:from:{network}"], _window(person, now, window, most)))
+        place = self.vault.person_hash(kind, where)
+        person = self.vault.person_hash("at", f"{place} {subject.person}")
+        window = _window(person, now, self.policy.pace_hours * HOUR_SECONDS, int(most) + 1)
+        return float(await self.store.run(REMEMBER, [f"fraud:from:{place}"], window))
 
 
 def network_of(address: str) -> str:

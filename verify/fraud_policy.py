@@ -29,6 +29,8 @@ class FraudPolicy:
     """Share of the distinct frames that are near-identical to frames of one other session, 0 to 1."""
     pace: FraudRule
     """People who had a session from one network address."""
+    device_pace: FraudRule
+    """People who had a session on one device, as far as its page says which it is."""
     faces_days: float
     faces_most: int
     """Templates that are looked back at: of sessions up to so many days ago, and the newest of these."""

@@ -9,7 +9,7 @@ from verify.decision import Accepted, Reason, Referred, Rejected, Retry, public_
 from verify.fraud import FraudEvidence, FraudSign, fraud_signs, with_fraud
 
 RULES = POLICY.fraud
-NAMES = ("face_in_case", "face_across_cases", "same_frames", "similar_frames", "pace")
+NAMES = ("face_in_case", "face_across_cases", "same_frames", "similar_frames", "pace", "device_pace")
 values = st.none() | st.floats(min_value=-1, max_value=1000)
 evidences = st.builds(FraudEvidence, **dict.fromkeys(NAMES, values))
 decisions = st.sampled_from(

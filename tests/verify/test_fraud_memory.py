@@ -281,6 +281,19 @@ async def test_one_address_that_serves_many_people_is_flagged(office: Office) ->
     assert codes(await finished(quick, 5, here)) == []
 
 
+async def test_one_device_that_serves_many_people_is_flagged(office: Office) -> None:
+    rules = replace(FRAUD, device_pace=replace(FRAUD.device_pace, at_least=2))
+    quick = replace(office, sessions=replace(office.sessions, policy=replace(POLICY, fraud=rules)))
+    found = []
+    for number, device in ((0, "d" * 22), (0, "d" * 22), (1, "e" * 22), (2, "d" * 22)):
+        file, (subject,) = await quick.case(subjects=(person(number),))
+        grant = await quick.grant(file, subject)
+        opened = await quick.sessions.open(grant.secret, device=device)
+        claim = await quick.sessions.claim(opened.session_id, opened.secret)
+        found.append(codes(await quick.sessions.finish(claim, CONVINCING)))
+    assert found == [[], [], [], ["device_pace:flag"]]
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [
