@@ -8,6 +8,7 @@ from random import SystemRandom, random
 
 from structlog.stdlib import BoundLogger, get_logger
 
+from api.authority import open_authority
 from api.delivery import DeliveryWorker
 from api.first_client import ensure_first_client
 from api.inference import InferencePool
@@ -36,6 +37,7 @@ from verify.minimum_rules import MinimumRules, load_minimum_rules
 from verify.officers import Officers, Window
 from verify.outbox import Outbox
 from verify.patience import Patience
+from verify.photo_source import NOTHING
 from verify.policy import Policy, load_policy, require_contract
 from verify.redemption import Redemptions
 from verify.sessions import Sessions
@@ -95,6 +97,7 @@ async def open_services(
 
     Raises:
         models.errors.ModelError: weights are missing, damaged or cannot run.
+        SettingsError: `setting_invalid` for certificates of an authority's connection that cannot be used.
         PolicyError: the policy is unknown, or is for other weights.
         verify.errors.Invalid: `minimum_rules_invalid`.
         verify.errors.Unavailable: no store, or a damaged key file.
@@ -151,12 +154,14 @@ def _services(
     entropy = secrets.token_bytes
     keys = load_keys(settings.data_dir, entropy=entropy, auditor_key=settings.auditor_key)
     metrics, log = Metrics(), get_logger("heyan")
+    authority = open_authority(settings, metrics)
     clients = Clients(store, entropy)
     cases = Cases(
         store=store,
         vault=keys.vault,
         entropy=entropy,
         allow_client_upload=settings.allow_client_upload,
+        authority=authority is not None,
         minimum=minimum,
     )
     webhooks = Webhooks(store=store, vault=keys.vault, entropy=entropy)
@@ -178,7 +183,13 @@ def _services(
     async def embed_reference(photo: bytes) -> Embedding:
         return await pool.run(lambda: engine.reference(decode_image(photo)))
 
-    invites = Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=embed_reference)
+    invites = Invites(
+        store=store,
+        vault=keys.vault,
+        entropy=entropy,
+        embed_reference=embed_reference,
+        photos=NOTHING if authority is None else authority,
+    )
     sessions = Sessions(
         store=store,
         vault=keys.vault,

@@ -31,6 +31,12 @@ class Metrics:
         self.sessions = Counter(
             "heyan_sessions", "Live sessions that ended, by outcome", ["outcome"], registry=self.registry
         )
+        self.fraud_signs = Counter(
+            "heyan_fraud_signs",
+            "Signs of fraud across sessions, and what the policy makes of each",
+            ["sign", "does"],
+            registry=self.registry,
+        )
         self.live_sessions = Gauge("heyan_live_sessions", "Live sessions that run now", registry=self.registry)
         self.frames = Counter(
             "heyan_frames",
@@ -48,6 +54,12 @@ class Metrics:
             "heyan_webhook_attempts",
             "Attempts to deliver a notice, by how the delivery stands after it",
             ["state"],
+            registry=self.registry,
+        )
+        self.photos_sought = Counter(
+            "heyan_authority_photos",
+            "Photos that an authority was asked for, by answer: found, photo_not_found, name_mismatch, delayed, paused",
+            ["answer"],
             registry=self.registry,
         )
         self.stored_faces = Gauge(

@@ -92,7 +92,7 @@ async def serve(
     """Open the services, serve on a bound socket until a signal ends it, and close them."""
     async with open_services(settings, public_url=where.url) as services:
         server = DrainingServer(
-            _config(create_app(services), where),
+            _config(create_app(services), where, trusted_proxies=settings.trusted_proxies),
             live=services.live,
             drain_seconds=settings.drain_seconds,
             announce=lambda: announce(where),
@@ -133,14 +133,15 @@ def _opens_up(settings: Settings) -> bool:
     return settings.tls and settings.host in {"127.0.0.1", "localhost"}
 
 
-def _config(app: FastAPI, where: Listening) -> uvicorn.Config:
+def _config(app: FastAPI, where: Listening, *, trusted_proxies: str | None) -> uvicorn.Config:
     certificate = where.certificate
     return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=trusted_proxies is not None,
+        forwarded_allow_ips=trusted_proxies or "",
         ws_max_size=WEBSOCKET_BYTES,
         ssl_certfile=certificate.certificate if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,

@@ -1,11 +1,12 @@
 """Settings: one frozen object, read from `HEYAN_*` once, at the composition root."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "HEYAN_"
@@ -63,6 +64,13 @@ class Settings(BaseSettings):
     policy: str = "open-1"
     minimum_rules: Path | None = None
     allow_client_upload: bool = False
+    authority_url: str | None = None
+    authority_ca: Path | None = None
+    authority_certificate: Path | None = None
+    authority_key: Path | None = None
+    authority_seconds: Annotated[float, Field(ge=0.1, le=30)] = 5.0
+    authority_pause_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 30.0
+    trusted_proxies: str | None = None
     max_body_bytes: Annotated[int, Field(ge=64 * KIB, le=1024 * MIB)] = 32 * MIB
     max_frame_bytes: Annotated[int, Field(ge=10_000, le=4 * MIB)] = 400_000
     event_streams: Annotated[int, Field(ge=1, le=10_000)] = 100
@@ -79,7 +87,7 @@ class Settings(BaseSettings):
         """A relative directory is meant from where the service was started, also after a change of directory."""
         return value.expanduser().absolute()
 
-    @field_validator("auditor_key")
+    @field_validator("auditor_key", "authority_ca", "authority_certificate", "authority_key")
     @classmethod
     def _absolute_file(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
@@ -90,6 +98,35 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/") if value else None
+
+    @field_validator("authority_url")
+    @classmethod
+    def _is_secure_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("https://"):
+            raise ValueError("must begin with https://")
+        return value.rstrip("/") if value else None
+
+    @model_validator(mode="after")
+    def _has_certificates(self) -> Self:
+        """Both sides of the connection to an authority prove who they are."""
+        files = (self.authority_ca, self.authority_certificate, self.authority_key)
+        if self.authority_url is not None and None in files:
+            message = (
+                "HEYAN_AUTHORITY_URL needs HEYAN_AUTHORITY_CA, HEYAN_AUTHORITY_CERTIFICATE and HEYAN_AUTHORITY_KEY"
+            )
+            raise ValueError(message)
+        return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str | None) -> str | None:
+        """Never `*`: whoever reaches the service could then say where they come from."""
+        try:
+            for part in value.split(",") if value else ():
+                ip_network(part.strip())
+        except ValueError:
+            raise ValueError("must be IP addresses or networks, with commas between them") from None
+        return value
 
     @field_validator("store_url")
     @classmethod

@@ -41,14 +41,14 @@ class HeyanError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSubject:
-    """One person of a filing. `photo`: the ID photo's bytes (JPEG, PNG, WebP)."""
+    """One person of a filing. `photo`: the ID photo's bytes (JPEG, PNG, WebP); None if an authority holds it."""
 
     name: str
     role: str
     id_type: str
     id_number: str
-    photo: bytes = field(repr=False)
-    provenance: Literal["authority", "card_capture", "client_upload"]
+    photo: bytes | None = field(repr=False)
+    provenance: Literal["authority", "card_capture", "client_upload"] = "authority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,12 +316,18 @@ def _events(lines: Iterator[str]) -> Iterator[Event]:
             yield Event(content["id"], content["type"], content["data"])
 
 
+def _reference(subject: NewSubject) -> dict[str, str]:
+    if subject.photo is None:
+        return {"source": "authority"}
+    return {"photo": b64encode(subject.photo).decode(), "provenance": subject.provenance}
+
+
 def _subject_body(subject: NewSubject) -> Json:
     return {
         "name": subject.name,
         "role": subject.role,
         "id_document": {"type": subject.id_type, "number": subject.id_number},
-        "reference": {"photo": b64encode(subject.photo).decode(), "provenance": subject.provenance},
+        "reference": _reference(subject),
     }
 
 

@@ -202,7 +202,7 @@ def _with_subject(file: CaseFile, old: Subject, subject: Subject, portrait: byte
         event="subject.replaced",
         details={"subject": subject.id},
         touched=frozenset((subject.id,)),
-        blobs={} if portrait is None else {blob_name(subject): portrait},
+        blobs={} if subject.reference_version == old.reference_version else {blob_name(subject): portrait},
     )
 
 

@@ -31,6 +31,8 @@ class CaseState(StrEnum):
 class ReferenceState(StrEnum):
     """What is kept of a subject's ID photo."""
 
+    AWAITED = "awaited"
+    """An authority holds the photo; it is fetched once the person has consented."""
     PORTRAIT = "portrait"
     """The uploaded photo, encrypted; nobody has consented yet."""
     TEMPLATE = "template"
@@ -155,6 +157,8 @@ class Subject:
     share_percent: str | None = None
     on_behalf_of: OnBehalfOf | None = None
     removed: bool = False
+    id_sealed: bytes = b""
+    """The number of the ID document, only while the photo is still to be fetched by it."""
 
     @property
     def person(self) -> str:
@@ -328,6 +332,7 @@ _ATTRIBUTES = {kind: attribute for attribute, kind in _KINDS.values()}
 _ENCODE = msgspec.json.Encoder()
 _DECODE = {name: msgspec.json.Decoder(kind) for name, (_, kind) in _KINDS.items()}
 _DECODE_CASE = msgspec.json.Decoder(Case)
+_DECODE_SUBJECT = msgspec.json.Decoder(Subject)
 
 
 def changed_fields(before: CaseFile | None, after: CaseFile) -> dict[str, bytes]:
@@ -340,6 +345,16 @@ def changed_fields(before: CaseFile | None, after: CaseFile) -> dict[str, bytes]
         new: Mapping[str, Entity] = getattr(after, attribute)
         changed |= {f"{name}:{key}": _ENCODE.encode(new[key]) for key in new if old.get(key) != new[key]}
     return changed
+
+
+def decode_case(content: bytes) -> Case:
+    """A case from its store field."""
+    return _DECODE_CASE.decode(content)
+
+
+def decode_subject(content: bytes) -> Subject:
+    """A subject from its store field."""
+    return _DECODE_SUBJECT.decode(content)
 
 
 def decode_file(fields: Mapping[str, bytes]) -> CaseFile:

@@ -72,12 +72,17 @@ class CaseView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cases:
-    """Opens and finds cases. `allow_client_upload`: whether statutory actions may rest on a client's own upload."""
+    """Opens and finds cases.
+
+    `allow_client_upload`: whether statutory actions may rest on a client's own upload. `authority`: whether photos can
+    be fetched from one; in test mode they are simulated.
+    """
 
     store: Store
     vault: Vault
     entropy: Entropy
     allow_client_upload: bool = False
+    authority: bool = False
     minimum: MinimumRules = field(default_factory=load_minimum_rules)
 
     @property
@@ -94,7 +99,8 @@ class Cases:
         """How these people get on a roster. Raises NotFound `appointment_unknown`."""
         ids = (each.appointment for each in people if each.appointment is not None)
         appointments = await self.deputies.find(client, ids)
-        return Enrolment(self.vault, self.entropy, self.allow_client_upload, appointments)
+        authority = self.authority or client.mode == "test"
+        return Enrolment(self.vault, self.entropy, self.allow_client_upload, authority, appointments)
 
     async def open(self, client: Client, new: NewCase) -> CaseView:
         """Open a case.
@@ -264,7 +270,7 @@ def _enrolled(
     """The case with its organisations and people, and the sealed portraits."""
     file = file.with_(*(enrolment.organisation(action, each) for each in new.organisations))
     enrolled = [enrolment.subject(file, action, each, now=now) for each in new.subjects]
-    portraits: dict[str, bytes | None] = {blob_name(subject): portrait for subject, portrait in enrolled}
+    portraits: dict[str, bytes | None] = {blob_name(each): portrait for each, portrait in enrolled if portrait}
     return file.with_(*(subject for subject, _ in enrolled)), portraits
 
 

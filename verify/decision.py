@@ -30,6 +30,8 @@ class Reason(StrEnum):
     LIVENESS_INCONCLUSIVE = "liveness_inconclusive"
     CONTRACT = "contract"
     NOT_MEASURED = "not_measured"
+    FRAUD = "fraud"
+    """Seen in comparison with other sessions only: `verify.fraud`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from verify.identifiers import Entropy, new_part
 from verify.identity_documents import IdentityDocument, check_document, civil_date
 from verify.masking import mask_id, mask_name
 from verify.organisations import check_credit_code
-from verify.references import reference_binding
+from verify.references import name_binding, number_binding, open_name, reference_binding
 from verify.roster import find_organisation
 from verify.vault import Vault
 from verify.wording import LONGEST_PERSON, check_text
@@ -25,13 +25,18 @@ LONGEST_ORGANISATION = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSubject:
-    """One person as the client enters them. `photo`: JPEG, PNG or WebP bytes; both None to keep a reference."""
+    """One person as the client enters them.
+
+    `photo`: JPEG, PNG or WebP bytes; without one `from_authority`, or else the reference that there is stays.
+    """
 
     name: str
     role: str
     document: IdentityDocument
     photo: bytes | None
     provenance: Provenance | None
+    from_authority: bool = False
+    """An authority holds the photo: nobody submits it."""
     share_percent: str | None = None
     signs_for: str | None = None
     """Credit code of the organisation of the roster that the person signs for."""
@@ -56,6 +61,8 @@ class Enrolment:
     vault: Vault
     entropy: Entropy
     allow_client_upload: bool
+    authority: bool
+    """Whether photos can be fetched from an authority."""
     appointments: Mapping[str, Appointment]
     """By id: those that the people to be enrolled refer to."""
 
@@ -74,17 +81,20 @@ class Enrolment:
             share_percent=_share(action, new.role, new.share_percent),
         )
 
-    def subject(self, file: CaseFile, action: Action, new: NewSubject, *, now: float) -> tuple[Subject, bytes]:
-        """A person with a photo: the subject, and the sealed portrait.
+    def subject(self, file: CaseFile, action: Action, new: NewSubject, *, now: float) -> tuple[Subject, bytes | None]:
+        """A person with a reference: the subject, and the sealed portrait unless an authority holds it.
 
         Raises:
             Invalid: `roster_invalid`, `text_invalid`, `id_document_type_unknown`, `id_document_invalid`,
-                `share_invalid`, `reference_missing`, `reference_provenance_insufficient`.
+                `share_invalid`, `reference_missing`, `reference_provenance_insufficient`,
+                `authority_not_configured`.
             Refused: `deputy_not_appointed`.
         """
+        subject = self._filled(file, action, _blank(f"sub_{new_part(self.entropy)}"), new, now)
+        if new.from_authority:
+            return self._awaiting(file.case, subject, new, now), None
         if new.photo is None or new.provenance is None:
             raise Invalid("reference_missing", "a person needs a reference: the ID photo and its provenance")
-        subject = self._filled(file, action, _blank(f"sub_{new_part(self.entropy)}"), new, now)
         return self._with_portrait(file.case, action, subject, new.photo, new.provenance)
 
     def replacement(
@@ -96,6 +106,9 @@ class Enrolment:
             As `subject`; `reference_missing` only if the ID document is another.
         """
         subject = self._filled(file, action, old, new, now)
+        if new.from_authority:
+            next_version = replace(subject, reference_version=old.reference_version + 1)
+            return self._awaiting(file.case, next_version, new, now), None
         if new.photo is not None and new.provenance is not None:
             next_version = replace(subject, reference_version=old.reference_version + 1)
             return self._with_portrait(file.case, action, next_version, new.photo, new.provenance)
@@ -107,9 +120,7 @@ class Enrolment:
 
     def name_of(self, case: Case, subject: Subject) -> str:
         """A subject's name in clear."""
-        bound_to = (subject.id, "name")
-        sealed = subject.name_sealed
-        return self.vault.open(sealed, case_id=case.id, wrapped_key=case.wrapped_key, bound_to=bound_to).decode()
+        return open_name(self.vault, case, subject)
 
     def _filled(self, file: CaseFile, action: Action, subject: Subject, new: NewSubject, now: float) -> Subject:
         words = role_words(action, new.role)
@@ -121,7 +132,7 @@ class Enrolment:
             role=new.role,
             role_words=words if new.role in action.roles else None,
             name_masked=mask_name(name),
-            name_sealed=self._seal(file.case, name.encode(), (subject.id, "name")),
+            name_sealed=self._seal(file.case, name.encode(), name_binding(subject)),
             id_type=document.type,
             id_masked=mask_id(document.number),
             id_hash=id_hash,
@@ -139,6 +150,21 @@ class Enrolment:
             return stands_for(appointment, deputy_hash=id_hash, action=file.case.action, now=now)
         return None
 
+    def _awaiting(self, case: Case, subject: Subject, new: NewSubject, now: float) -> Subject:
+        """The number is kept, encrypted, until the photo was fetched by it."""
+        if not self.authority:
+            message = "no authority's photo service is set up (HEYAN_AUTHORITY_URL): send the photo and its provenance"
+            raise Invalid("authority_not_configured", message)
+        number = check_document(new.document, today=civil_date(now)).number
+        return replace(
+            subject,
+            provenance="authority",
+            reference_state=ReferenceState.AWAITED,
+            reference_contract=None,
+            reference_reason=None,
+            id_sealed=self._seal(case, number.encode(), number_binding(subject)),
+        )
+
     def _with_portrait(
         self, case: Case, action: Action, subject: Subject, photo: bytes, provenance: Provenance
     ) -> tuple[Subject, bytes]:
@@ -154,6 +180,7 @@ class Enrolment:
             reference_state=ReferenceState.PORTRAIT,
             reference_contract=None,
             reference_reason=None,
+            id_sealed=b"",
         )
         return pictured, self._seal(case, photo, reference_binding(pictured, "portrait"))
 
@@ -185,6 +212,7 @@ def anonymous(subject: Subject) -> Subject:
         on_behalf_of=behalf,
         reference_state=ReferenceState.ERASED,
         reference_reason=None,
+        id_sealed=b"",
     )
 
 

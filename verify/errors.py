@@ -34,7 +34,8 @@ class Invalid(VerifyError):
     `minimum_rules_invalid`, `deadline_invalid`, `text_invalid`, `amount_invalid`, `share_invalid`,
     `credit_code_invalid`, `appointment_invalid`, `reference_missing`, `reference_provenance_insufficient`,
     `id_document_type_unknown`, `id_document_invalid`, `client_name_invalid`, `scope_unknown`, `consent_mismatch`,
-    `reference_unusable`, `token_invalid`, `receipt_invalid`, `receipt_incomplete`, `receipt_of_test_mode`,
+    `reference_unusable`, `authority_not_configured`, `token_invalid`, `receipt_invalid`, `receipt_incomplete`,
+    `receipt_of_test_mode`,
     `checkpoint_invalid`, `archive_invalid`, `officer_name_invalid`, `idempotency_key_invalid`, `event_unknown`,
     `cursor_invalid`, `device_invalid`, `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`,
     `webhook_url_refused`."""
@@ -77,7 +78,7 @@ class Limited(VerifyError):
 
 class Unavailable(VerifyError):
     """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged` and
-    `checkpoint_damaged` need the operator first."""
+    `checkpoint_damaged` need the operator first, `reference_delayed` an authority."""
 
     def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
         super().__init__(code, message)

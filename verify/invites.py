@@ -1,6 +1,7 @@
 """Invites: the single-use link that brings a subject to the camera, by way of consent and intent."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -21,9 +22,10 @@ from verify.casefile import (
 from verify.cases import check_open, check_owner, find_subject, known_case
 from verify.clients import Client
 from verify.deputies import check_appointed, held_appointments
-from verify.errors import Conflict, Gone, Invalid, NotFound, Refused
+from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, Unavailable
 from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
-from verify.references import blob_name, reference_binding
+from verify.photo_source import NOTHING, NoPhotoError, PhotoDelayedError, PhotoSource, Sought
+from verify.references import blob_name, number_binding, open_name, reference_binding
 from verify.standing import is_verified
 from verify.statements import CONSENT, Statement, intent_sha256, intent_statement
 from verify.store import Change, Store
@@ -34,6 +36,13 @@ T = TypeVar("T")
 INVITE_SECONDS = 86400.0
 ATTEMPTS = 3
 GRANT_SECONDS = 3600.0
+
+RETRY_SECONDS = 2.0
+DELAYED = "authority_delayed"
+"""Why there is no template yet."""
+NOT_ON_RECORD = "not_on_record"
+"""Why there is no template: an authority has no photo for this number and name."""
+NO_BLOBS: Mapping[str, bytes | None] = {}
 
 EmbedReference = Callable[[bytes], Awaitable[Embedding]]
 """Turns a photo's bytes into a template; raises ImageError or FaceError."""
@@ -93,6 +102,10 @@ class Invites:
     vault: Vault
     entropy: Entropy
     embed_reference: EmbedReference
+    photos: PhotoSource = NOTHING
+    """Where the photos are that nobody submits, for cases of live mode."""
+    test_photos: PhotoSource = NOTHING
+    """The same for cases of test mode: no register is ever asked for them."""
 
     async def issue(self, client: Client, case_id: str, subject_id: str) -> IssuedInvite:
         """A new link for a subject; an earlier one is revoked.
@@ -145,6 +158,9 @@ class Invites:
     async def consent(self, code: str, given: ConsentGiven) -> InviteView:
         """Record consent and intent; the encrypted photo becomes a template. Declining erases the photo.
 
+        A photo that an authority holds is fetched once consent is on record; if that fails for now, the person goes on
+        later with `exchange`.
+
         Raises:
             As `inspect`; Conflict: `invite_used`. Invalid: `consent_mismatch` if other texts were agreed to than those
             in force, `reference_unusable` if the photo shows no usable face.
@@ -160,17 +176,20 @@ class Invites:
         template, unusable = await self._template(file.case, subject)
         view = await self._record((case_id, part, secret), given, template=template, unusable=unusable)
         if unusable is not None:
-            message = f"the ID photo cannot be used ({unusable}): the registration service must send another one"
-            raise Invalid("reference_unusable", message)
+            raise _unusable(unusable)
+        with suppress(Unavailable):
+            await self._fetch(case_id, part, secret)
         return view
 
     async def exchange(self, code: str) -> CaptureGrant:
         """Burn the link for the right to open sessions.
 
         Raises:
-            As `inspect`; Refused: `consent_required`. Conflict: `invite_used`.
+            As `inspect`; Refused: `consent_required`. Conflict: `invite_used`. Invalid: `reference_unusable`.
+            Unavailable: `reference_delayed` while an authority that holds the photo does not give it.
         """
         case_id, part, secret = _parsed(code)
+        await self._fetch(case_id, part, secret)
         grant_secret = new_secret(self.entropy)
 
         def transition(file: CaseFile, now: float) -> Change[CaptureGrant]:
@@ -179,6 +198,8 @@ class Invites:
                 raise Refused("consent_required", "consent and intent must be confirmed before the camera opens")
             if invite.state is not InviteState.CONSENTED:
                 raise Conflict("invite_used", "this link was used already: ask for a new one")
+            if subject.reference_state is ReferenceState.AWAITED:
+                raise _delayed(RETRY_SECONDS)
             until = min(now + GRANT_SECONDS, file.case.deadline)
             used = replace(
                 invite, state=InviteState.EXCHANGED, grant_hash=hash_secret(grant_secret), grant_expires_at=until
@@ -195,7 +216,7 @@ class Invites:
         def transition(file: CaseFile, now: float) -> Change[InviteView]:
             invite, subject = _live_invite(file, part, secret, now)
             declined = replace(invite, state=InviteState.DECLINED)
-            erased = replace(subject, reference_state=ReferenceState.ERASED)
+            erased = replace(subject, reference_state=ReferenceState.ERASED, id_sealed=b"")
             event = Event(name="consent.declined", actor=f"subject:{subject.id}", details={"invite": part})
             view = _view(file.case, subject, declined)
             return Change(after=file.with_(declined, erased), event=event, value=view, blobs={blob_name(subject): None})
@@ -204,6 +225,8 @@ class Invites:
 
     async def _template(self, case: Case, subject: Subject) -> tuple[Embedding | None, str | None]:
         """The template of a subject's portrait (None if there is one already), or why there cannot be one."""
+        if subject.reference_state is ReferenceState.AWAITED:
+            return None, None
         if subject.reference_state is not ReferenceState.PORTRAIT:
             return None, subject.reference_reason
         sealed = await self.store.blob(case.id, blob_name(subject))
@@ -215,10 +238,67 @@ class Invites:
             wrapped_key=case.wrapped_key,
             bound_to=reference_binding(subject, "portrait"),
         )
+        return await self._embedded(photo)
+
+    async def _embedded(self, photo: bytes) -> tuple[Embedding | None, str | None]:
         try:
             return await self.embed_reference(photo), None
         except (ImageError, FaceError) as error:
             return None, error.code
+
+    async def _fetch(self, case_id: str, part: str, secret: str) -> None:
+        """Fetch the photo that an authority holds, if one does and the person has consented, and keep its template.
+
+        Raises:
+            Unavailable: `reference_delayed`; its client is told once. Invalid: `reference_unusable`.
+        """
+        file, now = await self._load(case_id)
+        invite, subject = _live_invite(file, part, secret, now)
+        if invite.state is not InviteState.CONSENTED or subject.reference_state is not ReferenceState.AWAITED:
+            return
+        try:
+            template, unusable = await self._sought(file.case, subject)
+        except PhotoDelayedError as delay:
+            if subject.reference_reason is None:
+                await self._settle(case_id, subject, replace(subject, reference_reason=DELAYED), "reference.delayed")
+            raise _delayed(delay.retry_after) from None
+        referenced, blobs = self._referenced(file.case, subject, template, unusable)
+        await self._settle(
+            case_id, subject, referenced, "reference.fetched" if template else "reference.unusable", blobs
+        )
+        if unusable is not None:
+            raise _unusable(unusable)
+
+    async def _sought(self, case: Case, subject: Subject) -> tuple[Embedding | None, str | None]:
+        """The template of a photo that an authority holds, or why there cannot be one. Raises PhotoDelayedError."""
+        number = self.vault.open(
+            subject.id_sealed, case_id=case.id, wrapped_key=case.wrapped_key, bound_to=number_binding(subject)
+        )
+        sought = Sought(id_type=subject.id_type, id_number=number.decode(), name=open_name(self.vault, case, subject))
+        try:
+            photo = await (self.photos if case.mode == "live" else self.test_photos).fetch(sought)
+        except NoPhotoError:
+            return None, NOT_ON_RECORD
+        return await self._embedded(photo)
+
+    async def _settle(
+        self, case_id: str, before: Subject, after: Subject, event: str, blobs: Mapping[str, bytes | None] = NO_BLOBS
+    ) -> None:
+        """Record what came of asking, unless another was faster, or the person was replaced meanwhile."""
+
+        def transition(file: CaseFile, _: float) -> Change[None]:
+            if replace(file.subjects[before.id], reference_reason=before.reference_reason) != before:
+                raise _SupersededError
+            details = {"subject": before.id, "state": after.reference_state.value}
+            return Change(
+                after=file.with_(after),
+                event=Event(name=event, actor="service", details=details),
+                value=None,
+                blobs=blobs,
+            )
+
+        with suppress(_SupersededError):
+            await self._transact(case_id, transition)
 
     async def _record(
         self, link: tuple[str, str, str], given: ConsentGiven, *, template: Embedding | None, unusable: str | None
@@ -243,7 +323,7 @@ class Invites:
     ) -> tuple[Subject, dict[str, bytes | None]]:
         """The subject with its template in place of the portrait, or with the portrait erased as unusable."""
         if unusable is not None:
-            spoilt = replace(subject, reference_state=ReferenceState.UNUSABLE, reference_reason=unusable)
+            spoilt = replace(subject, reference_state=ReferenceState.UNUSABLE, reference_reason=unusable, id_sealed=b"")
             return spoilt, {blob_name(subject): None}
         if template is None:
             return subject, {}
@@ -253,7 +333,13 @@ class Invites:
             wrapped_key=case.wrapped_key,
             bound_to=reference_binding(subject, template.contract),
         )
-        ready = replace(subject, reference_state=ReferenceState.TEMPLATE, reference_contract=template.contract)
+        ready = replace(
+            subject,
+            reference_state=ReferenceState.TEMPLATE,
+            reference_contract=template.contract,
+            reference_reason=None,
+            id_sealed=b"",
+        )
         return ready, {blob_name(subject): sealed}
 
     async def _load(self, case_id: str) -> tuple[CaseFile, float]:
@@ -268,6 +354,20 @@ class Invites:
             return await self.store.transact(case_id, transition)
         except NotFound:
             raise _unknown() from None
+
+
+class _SupersededError(Exception):
+    """What was found out is of no use any more."""
+
+
+def _delayed(retry_after: float) -> Unavailable:
+    message = "the authority that holds the ID photo does not answer: try again a little later"
+    return Unavailable("reference_delayed", message, retry_after=retry_after)
+
+
+def _unusable(reason: str) -> Invalid:
+    message = f"the ID photo cannot be used ({reason}): the registration service must send another one"
+    return Invalid("reference_unusable", message)
 
 
 def _parsed(code: str) -> tuple[str, str, str]:

@@ -6,6 +6,7 @@ time. Service, demo and benches run this same path.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import pairwise
 from statistics import median
 
@@ -24,6 +25,7 @@ from liveness.script import Phase, ScriptState, Step, advance, begin, counts_for
 from models.detection import Face
 from models.embedding import Embedding, cosine, mean_embedding
 from models.engine import Engine
+from models.fingerprint import fingerprint
 from models.following import FaceFollower
 from models.frame_history import FrameHistory
 from models.illumination import measure_illumination
@@ -32,6 +34,7 @@ from models.pose import pose_from_landmarks
 from models.quality import Quality, face_brightness
 from models.tracking import Points, Tracks, follow_tracks, seed_tracks
 from verify.evidence import Evidence
+from verify.fraud import DIGEST_BYTES, Traces
 from verify.policy import Policy
 
 NAN = float("nan")
@@ -41,6 +44,8 @@ TrackedPoints = tuple[Points, Points, Points]
 
 ROUGHLY = 0.75
 """Share of a foreshortening that its rough measure shows at least (`liveness.relief.rough_foreshortening`)."""
+MOST_FRAMES = 600
+"""Frames of a session that later ones are compared with: at 8 a second more than the longest challenge takes."""
 MOST_PASSIVE = 8
 """Frames of a session that the passive attack detection looks at: those with which a cue begins, so that they show the
 face from the front."""
@@ -74,6 +79,8 @@ class LiveSession:
     _compared: list[Compared] = field(default_factory=list, init=False)
     _live_logits: list[float] = field(default_factory=list, init=False)
     _follower: FaceFollower = field(init=False)
+    _fingerprints: bytearray = field(default_factory=bytearray, init=False)
+    _digests: bytearray = field(default_factory=bytearray, init=False)
     _history: FrameHistory = field(default_factory=FrameHistory, init=False)
 
     def __post_init__(self) -> None:
@@ -105,6 +112,7 @@ class LiveSession:
         before = self._script
         step = self._advance(observation, now)
         if face is not None:
+            self._keep_traces(jpeg, frame)
             self._compare(frame, face, before=before, step=step)
             if rest_opens(step.state, now):
                 self._begin_tracks(frame, face)
@@ -138,6 +146,20 @@ class LiveSession:
             sharpness=_median([compared.quality.sharpness for compared in self._compared]),
             interrupted=not self.finished,
         )
+
+    def traces(self) -> Traces:
+        """What other sessions are compared with."""
+        embeddings = [compared.embedding for compared in self._compared]
+        return Traces(
+            face=mean_embedding(embeddings) if embeddings else None,
+            fingerprints=bytes(self._fingerprints),
+            digests=bytes(self._digests),
+        )
+
+    def _keep_traces(self, jpeg: bytes, frame: Frame) -> None:
+        if len(self._digests) < MOST_FRAMES * DIGEST_BYTES:
+            self._digests += sha256(jpeg).digest()[:DIGEST_BYTES]
+            self._fingerprints += fingerprint(frame.luma())
 
     def _advance(self, observation: Observation | None, now: float) -> Step:
         step = advance(

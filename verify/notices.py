@@ -17,6 +17,7 @@ from verify.casefile import (
     Receipt,
     ReferenceState,
     Session,
+    Subject,
     Verification,
     VerificationState,
 )
@@ -32,6 +33,7 @@ CATALOGUE: Mapping[str, str] = {
     "subject.verified": "a person is verified; a token can be minted",
     "subject.rejected": "an attempt was rejected; `reason` is the public code",
     "subject.referred": "an attempt could not be decided: the person should come to the window",
+    "reference.delayed": "the authority with the ID photo does not answer; it is asked again when the person goes on",
     "reference.unusable": "the ID photo cannot be used; `reason` says why",
     "token.redeemed": "a person's token was redeemed; `receipt` names the receipt",
     "verification.revoked": "a verification is void",
@@ -121,6 +123,12 @@ def _of_references(before: CaseFile, after: CaseFile) -> _Happened:
         was_unusable = earlier is not None and earlier.reference_state is ReferenceState.UNUSABLE
         if subject.reference_state is ReferenceState.UNUSABLE and not was_unusable:
             yield "reference.unusable", {"subject": subject.id, "reason": subject.reference_reason or ""}
+        if _is_delayed(subject) and (earlier is None or not _is_delayed(earlier)):
+            yield "reference.delayed", {"subject": subject.id, "reason": subject.reference_reason or ""}
+
+
+def _is_delayed(subject: Subject) -> bool:
+    return subject.reference_state is ReferenceState.AWAITED and subject.reference_reason is not None
 
 
 def _of_session(earlier: Session | None, session: Session) -> _Happened:

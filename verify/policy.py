@@ -8,6 +8,7 @@ import msgspec
 
 from liveness.assessment import SIGNALS
 from liveness.thresholds import FusionThresholds, LivenessThresholds
+from verify.fraud_policy import FraudPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Policy:
     several_faces_share: float
     """Largest share of frames with more than one face."""
     liveness: LivenessThresholds
+    fraud: FraudPolicy
+    """What is compared across sessions."""
 
 
 class PolicyError(ValueError):

@@ -6,7 +6,7 @@ Around it lies the vault's own encryption: erasing a person erases their scores 
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from verify.casefile import CaseFile, Session
 from verify.decision import Decision
 from verify.errors import Gone
 from verify.evidence import Evidence
+from verify.fraud import FraudEvidence
 from verify.jose import SealingKey, SealInvalidError, seal_for, unseal
 from verify.store import Store
 from verify.vault import Vault
@@ -40,6 +41,8 @@ class Scores:
     reason: str | None
     """The true reason, which never leaves otherwise."""
     signal: str | None
+    fraud: dict[str, float | None] = field(default_factory=dict)
+    """Every field of `verify.fraud.FraudEvidence`; what there was nothing to compare with is null."""
     evidence: dict[str, Any]
     """Every field of `verify.evidence.Evidence`; what could not be measured is null."""
 
@@ -58,6 +61,7 @@ def seal_scores(
     decision: Decision,
     evidence: Evidence,
     *,
+    fraud: FraudEvidence,
     case_id: str,
     session_id: str,
     subject_id: str,
@@ -74,6 +78,7 @@ def seal_scores(
         decision=type(decision).__name__,
         reason=None if reason is None else str(reason),
         signal=getattr(decision, "signal", None),
+        fraud=msgspec.to_builtins(fraud),
         evidence=msgspec.to_builtins(evidence),
     )
     return seal_for(msgspec.json.encode(scores), key=key)

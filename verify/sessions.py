@@ -12,7 +12,7 @@ from typing import TypeVar
 from liveness.challenge import EVERYTHING, Accommodation, Challenge, draw_challenge
 from models.embedding import Embedding
 from verify import scores
-from verify.audit import Event
+from verify.audit import Detail, Event
 from verify.casefile import (
     CaseFile,
     Invite,
@@ -29,6 +29,8 @@ from verify.decision import Accepted, Decision, Rejected, decide, public_outcome
 from verify.deputies import appointed_until, check_appointed, held_appointments
 from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, StoreUnavailable
 from verify.evidence import Evidence
+from verify.fraud import NO_TRACES, FraudEvidence, FraudSign, Traces, fraud_signs, with_fraud
+from verify.fraud_memory import FraudMemory
 from verify.identifiers import Entropy, hash_secret, new_part, new_secret, parse_code, part_of, secret_matches
 from verify.jose import SealingKey
 from verify.patience import Patience
@@ -90,6 +92,8 @@ class FinishedSession:
     outcome: str
     reason: str | None
     attempts_left: int
+    signs: tuple[FraudSign, ...] = ()
+    """For the operator's metrics; they never leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,18 +219,22 @@ class Sessions:
             reference=reference,
         )
 
-    async def finish(self, claim: Claim, evidence: Evidence) -> FinishedSession:
+    async def finish(self, claim: Claim, evidence: Evidence, traces: Traces = NO_TRACES) -> FinishedSession:
         """Decide on the evidence and record the outcome; an accepted one becomes a verification in the same step.
+
+        `traces`: for the comparison with other sessions, which a simulated one is spared.
 
         Raises:
             Conflict: `session_not_claimed`, `case_not_open`, `already_verified`. Gone: `session_expired`,
             `invite_revoked`. Refused: `deputy_not_appointed`, `test_mode_only` for simulated evidence in a live case.
             StoreUnavailable: nothing was accepted.
         """
-        decision = decide(evidence, self.policy)
+        fraud = await self._fraud(claim, evidence, traces)
+        signs = fraud_signs(fraud, self.policy.fraud)
+        decision = with_fraud(decide(evidence, self.policy), signs)
         outcome, reason = public_outcome(decision)
         verification_id = f"ver_{new_part(self.entropy)}"
-        sealed = self._sealed_scores(claim, decision, evidence)
+        sealed = self._sealed_scores(claim, decision, evidence, fraud)
         epoch = await self.store.epoch()
         held = await held_appointments(self.store, claim.case_id)
 
@@ -245,18 +253,23 @@ class Sessions:
             if isinstance(decision, Accepted):
                 accepted = self._verification(file, session, verification_id, now, epoch)
                 after = after.with_(replace(accepted, capture=evidence.liveness.capture))
-            details = {
+            details: dict[str, Detail] = {
                 "session": session.id,
                 "outcome": outcome,
                 "policy": self.policy.version,
                 "capture": evidence.liveness.capture,
                 scores.DETAIL: scores.text_hash(sealed),
             }
+            if signs:
+                details["fraud"] = tuple(sign.code for sign in signs)
             return Change(
                 after=after,
                 event=Event(name="session.finished", actor="service", details=details),
                 value=FinishedSession(
-                    outcome=outcome, reason=reason, attempts_left=after.invites[session.invite_id].attempts_left
+                    outcome=outcome,
+                    reason=reason,
+                    attempts_left=after.invites[session.invite_id].attempts_left,
+                    signs=signs,
                 ),
                 blobs={scores.blob_name(session.id): self._kept_scores(file, session, sealed)},
                 not_after=session.expires_at,
@@ -265,6 +278,15 @@ class Sessions:
         finished = await self._transact(claim.session_id, transition, durable=True)
         await self._remember(claim, decision)
         return finished
+
+    async def _fraud(self, claim: Claim, evidence: Evidence, traces: Traces) -> FraudEvidence:
+        """Measured whatever the evidence says: the time that it takes tells nothing."""
+        if evidence.liveness.capture == SIMULATED:
+            return FraudEvidence()
+        memory = FraudMemory(store=self.store, vault=self.vault, policy=self.policy.fraud)
+        file, now = await self.store.load(claim.case_id)
+        subject = file.subjects[claim.subject_id]
+        return await memory.measure(file, subject, claim.session_id, traces, now=now)
 
     async def get(self, session_id: str, secret: str) -> SessionResult:
         """How a session stands. Raises NotFound `session_unknown`, Refused `session_secret_invalid`."""
@@ -328,11 +350,12 @@ class Sessions:
             state=VerificationState.ACTIVE,
         )
 
-    def _sealed_scores(self, claim: Claim, decision: Decision, evidence: Evidence) -> str:
+    def _sealed_scores(self, claim: Claim, decision: Decision, evidence: Evidence, fraud: FraudEvidence) -> str:
         """Scores never leave but sealed, for the auditor."""
         return scores.seal_scores(
             decision,
             evidence,
+            fraud=fraud,
             case_id=claim.case_id,
             session_id=claim.session_id,
             subject_id=claim.subject_id,

@@ -22,7 +22,9 @@ from verify.clients import Client
 from verify.errors import Invalid, Refused
 from verify.evidence import Evidence
 from verify.invites import ConsentGiven, Invites, InviteView
+from verify.photo_source import Sought
 from verify.policy import Policy
+from verify.references import open_name
 from verify.sessions import SIMULATED, Claim, Sessions
 from verify.store import Store
 from verify.vault import Vault
@@ -101,7 +103,7 @@ class Simulations:
         file, _ = await self.store.load(known_case(case_id))
         check_owner(file, client)
         part = self._part(file, find_subject(file, subject_id))
-        invites = replace(self.invites, embed_reference=self._embedder(part))
+        invites = replace(self.invites, embed_reference=self._embedder(part), test_photos=_Register())
         code = (await invites.issue(client, file.case.id, subject_id)).code
         if not part.agrees:
             await invites.consent(code, _answer(await invites.inspect(code), agreed=False))
@@ -123,12 +125,7 @@ class Simulations:
         return Simulated(outcome=finished.outcome, reason=finished.reason)
 
     def _part(self, file: CaseFile, subject: Subject) -> Part:
-        name = self.vault.open(
-            subject.name_sealed,
-            case_id=file.case.id,
-            wrapped_key=file.case.wrapped_key,
-            bound_to=(subject.id, "name"),
-        ).decode()
+        name = open_name(self.vault, file.case, subject)
         if name not in PARTS:
             message = f"this subject's name says nothing of what to simulate; those that do are {', '.join(PARTS)}"
             raise Invalid("test_subject_unknown", message)
@@ -150,6 +147,15 @@ class _Embedder:
             raise FaceError("face_none", "the photo shows no face")
         seed = int.from_bytes(sha256(photo).digest()[:8])
         return Embedding(np.random.default_rng(seed).standard_normal(DIMENSIONS).astype(np.float32), self.contract)
+
+
+@dataclass(frozen=True, slots=True)
+class _Register:
+    """In place of an authority: something that follows from the person, for `_Embedder` to read."""
+
+    async def fetch(self, sought: Sought) -> bytes:
+        """Never empty, and never a picture."""
+        return f"{sought.id_type} {sought.id_number} {sought.name}".encode()
 
 
 def simulated_evidence(part: Part, claim: Claim, policy: Policy) -> Evidence:

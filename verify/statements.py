@@ -13,18 +13,21 @@ from verify.actions import ACTIONS, ROLES
 from verify.amounts import grouped
 from verify.casefile import Case, Language, Money, Subject, Words
 
-CONSENT_VERSION = "2026-11"
+CONSENT_VERSION = "2026-11.2"
 
 _CONSENT: Mapping[Language, str] = {
     "zh": (
         "我同意:为办理本次登记事项,本系统使用摄像头采集我的面部影像,与我的身份证件照片比对,以核验是本人且在场。"
         "影像仅在核验过程中使用,不予保存;由证件照片生成的面部特征加密保存,到期删除。"
+        "为防止冒用他人身份,系统会将我的面部特征与近期其他办理人的面部特征比对,并将影像的加密指纹短期保存。"
         "我可以拒绝,并到登记窗口以其他方式办理。"
     ),
     "en": (
         "I agree that, for this filing, my face is captured by camera and compared with the photo of my ID, to "
         "verify that it is me and that I am present. The pictures are used during the verification only and are not "
-        "kept; the template made from the ID photo is kept encrypted and erased when its time is over. I may decline "
+        "kept; the template made from the ID photo is kept encrypted and erased when its time is over. To keep others "
+        "from acting under my name or I under theirs, my face is compared with the templates of people who verified "
+        "lately, and encrypted fingerprints of the pictures are kept for a short time. I may decline "
         "and go to the registration window instead."
     ),
 }

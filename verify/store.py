@@ -229,6 +229,16 @@ class Store:
         content: bytes | None = await self._connection.ask("GET", self._blob(case_id, name))
         return content
 
+    async def fields(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
+        """One field of each of these cases' records, in one round trip."""
+        commands = [("HGET", self._file(case_id), name) for case_id, name in places]
+        return await self._connection.ask_all(*commands) if commands else []
+
+    async def blobs(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
+        """One blob of each of these cases, in one round trip."""
+        commands = [("GET", self._blob(case_id, name)) for case_id, name in places]
+        return await self._connection.ask_all(*commands) if commands else []
+
     async def audit(self, case_id: str) -> tuple[bytes, ...]:
         """All audit entries of a case, oldest first: see `verify.audit.verify_chain`."""
         return tuple(await self._connection.ask("LRANGE", self._audit(case_id), 0, -1))

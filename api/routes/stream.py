@@ -1,5 +1,8 @@
 """The WebSocket of a live session."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_address
 from time import monotonic
 
 from fastapi import APIRouter, WebSocket
@@ -9,6 +12,7 @@ from api.live_sessions import Finish, RunningSession
 from api.messages import ClaimMessage, Message, result_message
 from api.stream import CaptureConnection
 from verify.evidence import Evidence
+from verify.fraud import Traces
 from verify.live import LiveSession
 from verify.sessions import Claim
 
@@ -21,13 +25,15 @@ async def stream(socket: WebSocket, session_id: str) -> None:
     services: Services = socket.app.state.services
 
     async def claim(message: ClaimMessage) -> RunningSession:
-        return await start_session(services, session_id=session_id, message=message)
+        return await start_session(services, session_id=session_id, message=message, address=address_of(socket))
 
     connection = CaptureConnection(socket, max_frame_bytes=services.settings.max_frame_bytes)
     await connection.serve(session_id=session_id, live=services.live, claim=claim)
 
 
-async def start_session(services: Services, *, session_id: str, message: ClaimMessage) -> RunningSession:
+async def start_session(
+    services: Services, *, session_id: str, message: ClaimMessage, address: str | None
+) -> RunningSession:
     """Take a place, burn the challenge, and only then run a model."""
     services.live.admit()
     try:
@@ -42,14 +48,25 @@ async def start_session(services: Services, *, session_id: str, message: ClaimMe
     except BaseException:
         services.live.release()
         raise
-    return services.live.start(session_id=session_id, attempt=attempt, finish=finisher(services, claim))
+    finish = finisher(services, claim, traces=lambda: replace(attempt.traces(), address=address))
+    return services.live.start(session_id=session_id, attempt=attempt, finish=finish)
 
 
-def finisher(services: Services, claim: Claim) -> Finish:
+def address_of(socket: WebSocket) -> str | None:
+    """The IP address at the other end; None where there is none, as on a Unix socket."""
+    try:
+        return str(ip_address(socket.client.host)) if socket.client else None
+    except ValueError:
+        return None
+
+
+def finisher(services: Services, claim: Claim, *, traces: Callable[[], Traces]) -> Finish:
     """Decide on the evidence, record the outcome, and say what the phone is told."""
 
     async def finish(evidence: Evidence) -> Message:
-        result = await services.sessions.finish(claim, evidence)
+        result = await services.sessions.finish(claim, evidence, traces())
+        for sign in result.signs:
+            services.metrics.fraud_signs.labels(sign=sign.name, does=sign.does).inc()
         services.metrics.sessions.labels(outcome=result.outcome).inc()
         services.log.info("session_finished", session_id=claim.session_id, outcome=result.outcome)
         return result_message(outcome=result.outcome, reason=result.reason, attempts_left=result.attempts_left)

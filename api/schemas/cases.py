@@ -71,6 +71,12 @@ class ReferenceBody(Body):
     provenance: Provenance = Field(description="who vouches for the photo")
 
 
+class HeldReferenceBody(Body):
+    """An ID photo that an authority holds: the service fetches it by number and name once the person has consented."""
+
+    source: Literal["authority"]
+
+
 class PersonBody(Body):
     """One person in one role. The same person may be on the roster several times, in other roles or for others."""
 
@@ -90,13 +96,15 @@ class PersonBody(Body):
 class NewSubjectBody(PersonBody):
     """One person in one role, with the ID photo."""
 
-    reference: ReferenceBody
+    reference: ReferenceBody | HeldReferenceBody
 
 
 class ReplacedSubjectBody(PersonBody):
     """A person in the place of one who is on the roster. Another ID document needs another reference."""
 
-    reference: ReferenceBody | None = Field(default=None, description="missing: the reference stays as it is")
+    reference: ReferenceBody | HeldReferenceBody | None = Field(
+        default=None, description="missing: the reference stays as it is"
+    )
 
 
 class NewOrganisationBody(Body):
@@ -256,7 +264,10 @@ class SubjectBody(Body):
     share_percent: str | None = None
     on_behalf_of: OnBehalfOfBody | None = None
     provenance: Provenance
-    reference_state: str = Field(description="`portrait` before consent, then `template`; `unusable` or `erased`")
+    reference_state: str = Field(
+        description="before consent `portrait`, or `awaited` if an authority holds it; then `template`; `unusable`, "
+        "`erased`"
+    )
     reference_reason: str | None = Field(default=None, description="why the ID photo cannot be used")
     state: str = Field(description="`pending`, `verified`, `redeemed`, `declined` or `reference_unusable`")
 

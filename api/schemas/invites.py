@@ -44,7 +44,7 @@ class ConsentBody(Body):
                 {
                     "code": _CODE,
                     "agreed": True,
-                    "consent_version": "2026-11",
+                    "consent_version": "2026-11.2",
                     "consent_sha256": EXAMPLE_HASH,
                     "intent_sha256": EXAMPLE_HASH,
                     "language": "zh",
@@ -103,7 +103,7 @@ class InviteBody(Body):
                     "role": "shareholder",
                     "name_masked": "张*",
                     "consent": {
-                        "version": "2026-11",
+                        "version": "2026-11.2",
                         "zh": "我同意…",
                         "en": "I agree…",
                         "sha256": {"zh": EXAMPLE_HASH, "en": EXAMPLE_HASH},

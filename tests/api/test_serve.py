@@ -3,13 +3,14 @@
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from api.certificates import trusting_context
 from api.errors import ListeningError
-from api.serve import bound, listening
+from api.serve import _config, bound, listening
 from api.settings import Settings
 from benchmarks.service import running_service
 
@@ -61,6 +62,26 @@ def test_the_public_address_wins(tmp_path: Path) -> None:
 
 def test_an_ipv6_address_is_written_as_urls_want_it(tmp_path: Path) -> None:
     assert listening(Settings(data_dir=tmp_path, host="::1"), port=7).url == "http://[::1]:7"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "seen"), [(None, "10.0.0.9"), ("192.0.2.1", "10.0.0.9"), ("192.0.2.1, 10.0.0.0/8", "203.0.113.5")]
+)
+async def test_where_a_person_comes_from_only_a_trusted_proxy_may_say(
+    tmp_path: Path, trusted: str | None, seen: str
+) -> None:
+    found: list[str] = []
+
+    async def application(scope: Any, _: object, __: object) -> None:
+        found.append(scope["client"][0])
+
+    settings = Settings(data_dir=tmp_path, trusted_proxies=trusted)
+    config = _config(application, listening(settings, port=1), trusted_proxies=settings.trusted_proxies)
+    config.load()
+    headers = [(b"x-forwarded-for", b"203.0.113.5")]
+    scope = {"type": "websocket", "scheme": "ws", "client": ("10.0.0.9", 1), "headers": headers}
+    await config.loaded_app(scope, None, None)
+    assert found == [seen]
 
 
 def _printed(stream: object) -> str:

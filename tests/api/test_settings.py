@@ -50,6 +50,9 @@ def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HEYAN_PUBLIC_URL", "verify.example"),
         ("HEYAN_LOG_LEVEL", "loud"),
         ("HEYAN_TLS", "perhaps"),
+        ("HEYAN_TRUSTED_PROXIES", "*"),
+        ("HEYAN_TRUSTED_PROXIES", "10.0.0.0/8, hunter2"),
+        ("HEYAN_AUTHORITY_URL", "http://photos.example"),
     ],
 )
 def test_a_bad_value_is_named_and_never_quoted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

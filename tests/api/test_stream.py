@@ -177,6 +177,29 @@ async def test_silence_in_the_middle_of_a_cue_is_no_answer(
     assert (ended["outcome"], ended["reason"]) == ("retry", "follow_the_cues")
 
 
+async def test_frames_that_come_again_in_another_session_are_counted_for_the_operator(
+    api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    filing = await api.desk.open(registrant(portraits["person_a_1"], id_number="E87654321"))
+    grant = await phone(api).agree(await api.desk.invite(filing, filing.subjects[0]))
+    actor = living(portraits["person_a_1"], engine=api.services.engine, rng=Random(4))
+    shooting = Phone(http=api.http, actor=actor, rng=Random(4))
+    shutter = shooting.camera.open(default_rng(2))
+    clip = [shutter.shoot(shooting.actor.scene(at), at) for at in (0.0, 0.5, 1.0, 1.5, 2.0)]
+    for _ in range(2):
+        async with claimed(await phone(api).open(grant)) as socket:
+            for seq, jpeg in enumerate(clip * 3):
+                await socket.send(frame(jpeg, seq=seq))
+                await asyncio.sleep(0.1)
+            await say(socket, type="abort")
+            told = await last(socket)
+        assert (told["outcome"], told["reason"]) == ("retry", "interrupted")
+    counted = (await api.http.get("/metrics")).text
+    assert 'heyan_fraud_signs_total{does="refuse",sign="same_frames"} 1.0' in counted
+    network = api.services.sessions.vault.person_hash("network", "127.0.0.1")
+    assert await api.services.store.ask("ZCARD", f"fraud:from:{network}") >= 1
+
+
 async def test_a_store_that_is_killed_in_the_middle_accepts_nothing_and_loses_nothing(
     embedded_api: RunningApi, portraits: dict[str, bytes]
 ) -> None:

@@ -5,12 +5,13 @@ from dataclasses import fields, replace
 
 import msgspec
 import pytest
-from registry_office import CONVINCING, IMPOSTOR, Office
+from registry_office import CONVINCING, IMPOSTOR, Office, person, pretend_to_embed
 
 from verify.audit import verify_chain
 from verify.decision import Accepted
 from verify.errors import NotFound
 from verify.evidence import Evidence
+from verify.fraud import FraudEvidence, Traces
 from verify.jose import SealInvalidError, new_sealing_key, read_sealing_key, unseal
 from verify.scores import DETAIL, Unsealed, binding, blob_name, seal_scores, text_hash, unsealed
 from verify.sessions import Sessions
@@ -30,6 +31,17 @@ async def decided(office: Office, sessions: Sessions, *evidence: Evidence) -> st
     for each in evidence:
         await sessions.finish(await office.claim(file, subject), each)
     return file.case.id
+
+
+async def test_the_auditor_reads_what_other_sessions_showed(office: Office, sessions: Sessions) -> None:
+    file, (first, second) = await office.case(2)
+    await office.claim(file, first)
+    face = await pretend_to_embed(person(0).photo)
+    await sessions.finish(await office.claim(file, second), CONVINCING, Traces(face=face))
+    (found,) = await opened(office, file.case.id)
+    assert (found.scores.decision, found.scores.reason, found.scores.signal) == ("Referred", "fraud", "face_in_case")
+    assert found.scores.fraud["face_in_case"] == pytest.approx(1.0)
+    assert found.scores.fraud["similar_frames"] is None
 
 
 async def opened(office: Office, case_id: str, key: object = AUDITOR) -> list[Unsealed]:
@@ -106,7 +118,16 @@ async def test_an_unknown_case_is_unknown(office: Office) -> None:
 
 def test_the_same_scores_never_look_alike() -> None:
     texts = {
-        seal_scores(Accepted(), CONVINCING, case_id="c", session_id="s", subject_id="p", policy="1", key=AUDITOR)
+        seal_scores(
+            Accepted(),
+            CONVINCING,
+            fraud=FraudEvidence(),
+            case_id="c",
+            session_id="s",
+            subject_id="p",
+            policy="1",
+            key=AUDITOR,
+        )
         for _ in range(2)
     }
     assert len({text_hash(text) for text in texts}) == 2

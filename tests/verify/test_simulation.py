@@ -50,6 +50,13 @@ async def refusal(work: object) -> str:
     return caught.value.code
 
 
+async def test_in_test_mode_an_authority_is_simulated_too(testing: Office) -> None:
+    held = person(name="Test Accepted", photo=None, provenance=None, from_authority=True)
+    file = (await testing.cases.open(testing.client, filing(subjects=(held,)))).file
+    ended = await simulations(testing).run(testing.client, file.case.id, next(iter(file.subjects)))
+    assert ended == Simulated(outcome="accepted")
+
+
 @pytest.mark.parametrize("name", PARTS)
 async def test_every_test_subject_ends_as_the_table_says(testing: Office, name: str) -> None:
     file, subject = await opened(testing, name)

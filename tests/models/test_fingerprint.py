@@ -1,0 +1,71 @@
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.fingerprint import BYTES, distances, distinct, fingerprint, fingerprints
+from models.image import decode_image
+
+Picture = NDArray[np.uint8]
+
+NEAR = 14
+"""What changes in a frame that comes again: see `models.fingerprint`."""
+
+
+@pytest.fixture(scope="module")
+def luma(portraits: dict[str, bytes]) -> Picture:
+    return decode_image(portraits["person_a_1"]).luma()
+
+
+def apart(one: Picture, other: Picture) -> int:
+    return int(distances(fingerprints(fingerprint(one)), fingerprints(fingerprint(other)))[0, 0])
+
+
+def compressed(luma: Picture) -> Picture:
+    return cv2.imdecode(cv2.imencode(".jpg", luma, [cv2.IMWRITE_JPEG_QUALITY, 50])[1], cv2.IMREAD_GRAYSCALE)
+
+
+def smaller(luma: Picture) -> Picture:
+    return cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+
+def brighter(luma: Picture) -> Picture:
+    return np.clip(luma * 1.1, 0, 255).astype(np.uint8)
+
+
+def noisy(luma: Picture) -> Picture:
+    noise = np.random.default_rng(1).normal(0, 3, luma.shape)
+    return np.clip(luma + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("change", [compressed, smaller, brighter, noisy])
+def test_a_frame_that_comes_again_is_known(luma: Picture, change: object) -> None:
+    assert apart(luma, change(luma)) <= NEAR
+
+
+def test_a_motion_and_another_person_are_other_pictures(luma: Picture, portraits: dict[str, bytes]) -> None:
+    assert apart(luma, np.roll(luma, luma.shape[1] // 10, axis=1)) > NEAR
+    assert apart(luma, decode_image(portraits["person_b_1"]).luma()) > NEAR
+
+
+def test_it_has_32_bytes_and_its_bits_are_balanced(luma: Picture) -> None:
+    content = fingerprint(luma)
+    assert len(content) == BYTES
+    assert np.unpackbits(np.frombuffer(content, np.uint8)).sum() == 128
+
+
+def test_distances_count_bits() -> None:
+    ones, others = fingerprints(bytes(BYTES)), fingerprints(bytes(BYTES) + b"\x07" + bytes(BYTES - 1))
+    assert distances(ones, others).tolist() == [[0, 3]]
+
+
+def test_what_stands_still_is_one_picture() -> None:
+    still, moved = bytes(BYTES), b"\xff" * 3 + bytes(BYTES - 3)
+    assert len(distinct(fingerprints(still * 5 + moved * 2 + still), apart=24)) == 3
+    assert len(distinct(fingerprints(still * 5 + moved * 2 + still), apart=25)) == 1
+    assert len(distinct(fingerprints(b""), apart=24)) == 0
+
+
+def test_half_a_fingerprint_is_none() -> None:
+    with pytest.raises(ValueError, match="reshape"):
+        fingerprints(bytes(BYTES - 8))
