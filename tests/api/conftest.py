@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from secrets import randbelow
 
 import pytest
 from running_service import RunningApi, registrant, running_api
@@ -45,5 +46,5 @@ async def embedded_api(engine: Engine, tmp_path: Path) -> AsyncIterator[RunningA
 
 @pytest.fixture
 async def filing(api: RunningApi, portraits: dict[str, bytes]) -> Filing:
-    """A case with one subject."""
-    return await api.desk.open(registrant(portraits["person_a_1"]))
+    """A case with one subject, somebody else in each test: attempts are counted by person, also across cases."""
+    return await api.desk.open(registrant(portraits["person_a_1"], id_number=f"E{randbelow(10**8):08d}"))
