@@ -104,6 +104,7 @@ def details_of(body: DetailsBody) -> Details:
 def case_body(view: CaseView) -> CaseBody:
     """A case as its client may see it."""
     case = view.file.case
+    disputed = {link.subject_id for link in view.file.dispute_links.values() if link.disputed_at is not None}
     return CaseBody(
         id=case.id,
         state=view.state.value,
@@ -118,7 +119,10 @@ def case_body(view: CaseView) -> CaseBody:
         reason=view.reason,
         opened_at=datetime.fromtimestamp(case.opened_at, UTC),
         deadline=datetime.fromtimestamp(case.deadline, UTC),
-        subjects=tuple(_subject_body(each, view.standings[each.id]) for each in view.file.roster.values()),
+        subjects=tuple(
+            _subject_body(each, view.standings[each.id], disputed=each.id in disputed)
+            for each in view.file.roster.values()
+        ),
         organisations=tuple(_organisation_body(each) for each in view.file.legal_persons.values()),
     )
 
@@ -142,7 +146,7 @@ def _organisation_body(organisation: Organisation) -> OrganisationBody:
     )
 
 
-def _subject_body(subject: Subject, standing: Standing) -> SubjectBody:
+def _subject_body(subject: Subject, standing: Standing, *, disputed: bool) -> SubjectBody:
     behalf = subject.on_behalf_of
     return SubjectBody(
         id=subject.id,
@@ -155,4 +159,5 @@ def _subject_body(subject: Subject, standing: Standing) -> SubjectBody:
         reference_state=subject.reference_state.value,
         reference_reason=subject.reference_reason,
         state=standing.value,
+        disputed=disputed,
     )

@@ -2,7 +2,7 @@
 
 import typer
 
-from benchmarks.commands import attacks, demo, pad, pairs, pipeline, train_pad
+from benchmarks.commands import attacks, contention, demo, pad, pairs, pipeline, train_pad
 
 app = typer.Typer(
     name="heyan-bench",
@@ -15,6 +15,7 @@ app.command()(demo.demo)
 app.command()(pairs.pairs)
 app.command()(pipeline.pipeline)
 app.command()(attacks.attacks)
+app.command()(contention.contention)
 app.command()(pad.pad)
 app.command()(train_pad.train_pad)
 

@@ -59,8 +59,13 @@ class Registration:
 
     async def redeem(self, filing: Filing, subject: str, token: str, **changed: Any) -> httpx.Response:
         """Redeem a token; `changed` restates something else than the case says."""
+        restated = {**self.restated(filing, subject), **changed}
+        return await self.http.post("/v1/tokens/redeem", json={"token": token, **restated})
+
+    def restated(self, filing: Filing, subject: str) -> Message:
+        """What a redemption of a subject's token restates of the case."""
         roles = {each["id"]: each["role"] for each in filing.case["subjects"]}
-        restated = {
+        return {
             "case_id": filing.id,
             "subject_id": subject,
             "action": filing.case["action"],
@@ -68,7 +73,6 @@ class Registration:
             "roster_version": filing.case["roster_version"],
             "document_sha256": filing.case["document_sha256"],
         }
-        return await self.http.post("/v1/tokens/redeem", json={"token": token, **restated, **changed})
 
     async def state(self, filing: Filing) -> Message:
         """The case as it stands now."""

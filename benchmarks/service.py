@@ -62,10 +62,15 @@ def running_service(data_dir: Path, **settings: str) -> Iterator[Service]:
         )
     try:
         url = _announced(process, data_dir / "service.log")
-        key = (data_dir / "keys" / "default-client.key").read_text("ascii").strip()
-        yield Service(url=url, data_dir=data_dir, api_key=key, process=process)
+        yield Service(url=url, data_dir=data_dir, api_key=_first_key(data_dir), process=process)
     finally:
         _stop(process)
+
+
+def _first_key(data_dir: Path) -> str:
+    """Of the first client, whom a service on its embedded store makes for itself; "" on any other store."""
+    kept = data_dir / "keys" / "default-client.key"
+    return kept.read_text("ascii").strip() if kept.exists() else ""
 
 
 def _environment(data_dir: Path, settings: dict[str, str]) -> dict[str, str]:

@@ -316,6 +316,10 @@ class Store:
         """The store's clock, Unix seconds."""
         return _seconds(await self._connection.ask("TIME"))
 
+    async def process_id(self) -> int:
+        """The process of a store on this machine, for whoever tries what its end does."""
+        return int((await self._connection.ask("INFO", "server"))["process_id"])
+
     async def check(self, *, service_now: float) -> str | None:
         """What keeps this store from being relied on and how to mend it; None if nothing does."""
         return next((check.detail for check in await self.checks(service_now=service_now) if not check.ok), None)

@@ -270,6 +270,7 @@ class SubjectBody(Body):
     )
     reference_reason: str | None = Field(default=None, description="why the ID photo cannot be used")
     state: str = Field(description="`pending`, `verified`, `redeemed`, `declined` or `reference_unusable`")
+    disputed: bool = Field(default=False, description="whether somebody reported, as this person, that it was not they")
 
 
 class CaseBody(Body):

@@ -15,6 +15,7 @@ async def test_a_person_reports_that_it_was_not_they_without_any_key(api: Runnin
     subject = filing.subjects[0]
     issued = await api.http.post(f"/v1/cases/{filing.id}/subjects/{subject}/dispute-links")
     assert issued.status_code == 201
+    assert (await api.desk.state(filing))["subjects"][0]["disputed"] is False
     code = {"code": issued.json()["code"]}
     no_key = {"Authorization": ""}
     seen = await api.http.post("/v1/disputes/inspect", json=code, headers=no_key)
@@ -23,6 +24,7 @@ async def test_a_person_reports_that_it_was_not_they_without_any_key(api: Runnin
     reported = await api.http.post("/v1/disputes", json=code, headers=no_key)
     assert (reported.status_code, reported.json()["disputed_at"] is None) == (200, False)
     assert (await api.http.post("/v1/disputes", json=code, headers=no_key)).json() == reported.json()
+    assert (await api.desk.state(filing))["subjects"][0]["disputed"] is True
 
 
 async def test_a_code_that_nobody_gave_is_unknown(api: RunningApi) -> None:

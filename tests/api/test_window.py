@@ -1,5 +1,5 @@
 import pytest
-from running_service import RunningApi
+from running_service import RunningApi, registrant
 from typer.testing import CliRunner
 
 from api.cli import app
@@ -8,6 +8,12 @@ from benchmarks.registration import Filing
 
 def place(filing: Filing) -> str:
     return f"/v1/cases/{filing.id}/subjects/{filing.subjects[0]}/in_person"
+
+
+@pytest.fixture
+async def filing(api: RunningApi, portraits: dict[str, bytes]) -> Filing:
+    """A case of somebody whose number is known here."""
+    return await api.desk.open(registrant(portraits["person_a_1"]))
 
 
 async def officer_header(api: RunningApi) -> dict[str, str]:
