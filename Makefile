@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SET_UP := $(VENV)/.set-up
 TLS ?=
 
-.PHONY: run demo test lint types imports format lock clean
+.PHONY: run demo test screens lint types imports format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -29,6 +29,10 @@ demo: $(SET_UP)  ## the main job end to end, with simulated phones; exits 0 if e
 test: $(SET_UP) lint  ## lint, types, import direction and all tests
 	$(BIN)/heyan models prepare
 	$(BIN)/python -m pytest
+
+screens: $(SET_UP)  ## pictures of every state of the pages in build/screens (needs chromium)
+	$(BIN)/heyan models prepare
+	HEYAN_SCREENS=build/screens $(BIN)/python -m pytest tests/api/test_capture_page.py
 
 lint: $(SET_UP)  ## ruff, mypy strict, import-linter
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
 
 from api.access_log import AccessLog
 from api.body_limit import BodyLimit
@@ -85,4 +86,5 @@ def create_app(services: Services) -> FastAPI:
     install_problem_handlers(app)
     for module in ROUTERS:
         app.include_router(module.router)
+    app.mount("/web", StaticFiles(directory=pages.WEB))
     return app

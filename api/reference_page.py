@@ -29,7 +29,7 @@ def reference_page(document: Document) -> str:
 def page(title: str, body: str) -> str:
     """A plain page in the house style."""
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>heyan: {escape(title)}</title>"
-    head += "<link rel=stylesheet href=/style.css>"
+    head += "<link rel=stylesheet href=style.css>"
     return f"<!doctype html><html lang=en><head>{head}</head><body>{body}</body></html>"
 
 

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 PREFIX = "HEYAN_"
 
-READ_ELSEWHERE = frozenset({"HEYAN_SHARED", "HEYAN_MODEL_PATH"})
+READ_ELSEWHERE = frozenset({"HEYAN_SHARED", "HEYAN_MODEL_PATH", "HEYAN_SCREENS"})
 """Variables with our prefix that are no settings of the service: test data, and where weights may be taken from."""
 
 KIB = 1024

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from models.embedding import Embedding
 from models.errors import FaceError, ImageError
+from verify.actions import ACTIONS, ROLES
 from verify.audit import Event
 from verify.casefile import (
     Case,
@@ -18,6 +19,7 @@ from verify.casefile import (
     Language,
     ReferenceState,
     Subject,
+    Words,
 )
 from verify.cases import check_open, check_owner, find_subject, known_case
 from verify.clients import Client
@@ -62,9 +64,12 @@ class InviteView:
     """What the person may see before deciding: who asks, for what, for whom."""
 
     state: InviteState
+    case_id: str
     requester: str
     action: str
+    action_words: Words
     role: str
+    role_words: Words
     name_masked: str
     consent: Statement
     consent_sha256: dict[str, str]
@@ -156,22 +161,23 @@ class Invites:
         return _view(file.case, subject, invite)
 
     async def consent(self, code: str, given: ConsentGiven) -> InviteView:
-        """Record consent and intent; the encrypted photo becomes a template. Declining erases the photo.
+        """Record consent and intent; the encrypted photo becomes a template. Declining, at any step, erases either.
 
         A photo that an authority holds is fetched once consent is on record; if that fails for now, the person goes on
         later with `exchange`.
 
         Raises:
-            As `inspect`; Conflict: `invite_used`. Invalid: `consent_mismatch` if other texts were agreed to than those
-            in force, `reference_unusable` if the photo shows no usable face.
+            As `inspect`; Conflict: `invite_used`, `already_verified` if it is declined too late.
+            Invalid: `consent_mismatch` if other texts were agreed to than those in force, `reference_unusable` if the
+            photo shows no usable face.
         """
         case_id, part, secret = _parsed(code)
         file, now = await self._load(case_id)
         invite, subject = _live_invite(file, part, secret, now)
-        if invite.state is not InviteState.ISSUED:
-            raise Conflict("invite_used", "consent was recorded for this link already")
         if not given.agreed:
             return await self._decline(case_id, part, secret)
+        if invite.state is not InviteState.ISSUED:
+            raise Conflict("invite_used", "consent was recorded for this link already")
         _check_texts(file.case, subject, given)
         template, unusable = await self._template(file.case, subject)
         view = await self._record((case_id, part, secret), given, template=template, unusable=unusable)
@@ -213,8 +219,13 @@ class Invites:
         return await self._transact(case_id, transition)
 
     async def _decline(self, case_id: str, part: str, secret: str) -> InviteView:
+        """Decline, or withdraw what was agreed to: a session that runs can no longer be accepted."""
+        epoch = await self.store.epoch()
+
         def transition(file: CaseFile, now: float) -> Change[InviteView]:
             invite, subject = _live_invite(file, part, secret, now)
+            if is_verified(file, subject.id, now=now, epoch=epoch):
+                raise Conflict("already_verified", "this person has verified for the case already")
             declined = replace(invite, state=InviteState.DECLINED)
             erased = replace(subject, reference_state=ReferenceState.ERASED, id_sealed=b"")
             event = Event(name="consent.declined", actor=f"subject:{subject.id}", details={"invite": part})
@@ -427,9 +438,12 @@ def _record_of(given: ConsentGiven, now: float) -> Consent:
 def _view(case: Case, subject: Subject, invite: Invite) -> InviteView:
     return InviteView(
         state=invite.state,
+        case_id=case.id,
         requester=case.client_name,
         action=case.action,
+        action_words=case.action_words or (ACTIONS[case.action].zh, ACTIONS[case.action].en),
         role=subject.role,
+        role_words=subject.role_words or ROLES[subject.role],
         name_masked=subject.name_masked,
         consent=CONSENT,
         consent_sha256={"zh": CONSENT.sha256("zh"), "en": CONSENT.sha256("en")},

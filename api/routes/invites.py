@@ -3,7 +3,16 @@
 from fastapi import APIRouter
 
 from api.dependencies import ServicesNow
-from api.schemas.invites import ConsentBody, ConsentTextBody, GrantBody, IntentTextBody, InviteBody, InviteCode
+from api.schemas.invites import (
+    ConsentBody,
+    ConsentTextBody,
+    GrantBody,
+    IntentTextBody,
+    InviteBody,
+    InviteCode,
+    WordsBody,
+)
+from verify.casefile import Words
 from verify.invites import ConsentGiven, InviteView
 
 router = APIRouter(prefix="/v1/invites", tags=["invites"])
@@ -38,9 +47,12 @@ async def exchange(body: InviteCode, services: ServicesNow) -> GrantBody:
 def _invite_body(view: InviteView) -> InviteBody:
     return InviteBody(
         state=view.state.value,
+        case_id=view.case_id,
         requester=view.requester,
         action=view.action,
+        action_words=_words(view.action_words),
         role=view.role,
+        role_words=_words(view.role_words),
         name_masked=view.name_masked,
         consent=ConsentTextBody(
             version=view.consent.version, zh=view.consent.zh, en=view.consent.en, sha256=view.consent_sha256
@@ -49,3 +61,7 @@ def _invite_body(view: InviteView) -> InviteBody:
         expires_at=view.expires_at,
         attempts_left=view.attempts_left,
     )
+
+
+def _words(words: Words) -> WordsBody:
+    return WordsBody(zh=words[0], en=words[1])

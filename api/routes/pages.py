@@ -1,15 +1,28 @@
 """Pages for people, and the files that they need."""
 
+from pathlib import Path
+
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
-from api.pages import home_page
+from api.dependencies import ServicesNow
+from api.pages import capture_policy, home_page
 from api.reference_page import STYLE, reference_page
 
 router = APIRouter(include_in_schema=False)
 
+WEB = Path(__file__).parents[1] / "web"
+"""The capture page as it is served: no build step."""
+
 
 @router.get("/")
+async def capture(services: ServicesNow) -> FileResponse:
+    """The page that an invite's link opens. The code is in the fragment: it never gets here."""
+    headers = {"content-security-policy": capture_policy(services.public_url)}
+    return FileResponse(WEB / "index.html", headers=headers)
+
+
+@router.get("/about")
 async def home(request: Request) -> HTMLResponse:
     """What is running here."""
     return HTMLResponse(home_page(version=request.app.version, authority=request.app.state.settings.tls))

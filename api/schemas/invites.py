@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.base import EXAMPLE_HASH, EXAMPLE_TIME, Body, Secret, Sha256
+from api.schemas.base import EXAMPLE_CASE, EXAMPLE_HASH, EXAMPLE_TIME, Body, Secret, Sha256
 
 _CODE = "k3v9x2m7q4t8w6z1.p5r7t9v1.Zm9v…"
 
@@ -90,6 +90,13 @@ class IntentTextBody(Body):
     sha256: str = Field(description="one hash over both texts")
 
 
+class WordsBody(Body):
+    """A few words in both languages."""
+
+    zh: str
+    en: str
+
+
 class InviteBody(Body):
     """What the person may see before deciding: who asks, for what, for whom, and the texts."""
 
@@ -98,9 +105,12 @@ class InviteBody(Body):
             "examples": [
                 {
                     "state": "issued",
+                    "case_id": EXAMPLE_CASE,
                     "requester": "Registration window 1",
                     "action": "capital.increase",
+                    "action_words": {"zh": "增加注册资本", "en": "increase the registered capital"},
                     "role": "shareholder",
+                    "role_words": {"zh": "股东", "en": "shareholder"},
                     "name_masked": "张*",
                     "consent": {
                         "version": "2026-11.2",
@@ -117,9 +127,12 @@ class InviteBody(Body):
     )
 
     state: str = Field(description="`issued`, `consented`, `exchanged` or `declined`")
+    case_id: str = Field(description="what the person names at the window")
     requester: str
     action: str
+    action_words: WordsBody
     role: str
+    role_words: WordsBody
     name_masked: str
     consent: ConsentTextBody
     intent: IntentTextBody

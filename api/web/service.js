@@ -1,0 +1,48 @@
+// The service's HTTP API, as docs/http.md describes it. Addresses are relative: the page may live behind a path prefix.
+
+const DEVICE = "heyan-device";
+
+export class Refused extends Error {
+  constructor(code, retryAfter) { super(code); this.code = code; this.retryAfter = retryAfter }
+}
+
+export let clockIsWrong = false;
+const CLOCK_SECONDS = 300;
+
+async function ask(path, { method = "POST", body, bearer, headers = {} } = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method, cache: "no-store", credentials: "omit",
+      headers: { "content-type": "application/json", ...(bearer && { authorization: `Bearer ${bearer}` }), ...headers },
+      body: body && JSON.stringify(body),
+    });
+  } catch { throw new Refused("network") }
+  const date = Date.parse(answer.headers.get("date"));
+  if (date) clockIsWrong = Math.abs(date - Date.now()) > CLOCK_SECONDS * 1000;
+  const content = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Refused(content.code ?? "other", Number(answer.headers.get("retry-after")) || undefined);
+  return content;
+}
+
+/** A random name of this phone, kept by it, so that attempts on one device can be slowed down. */
+function device() {
+  try {
+    let name = localStorage.getItem(DEVICE);
+    if (!name) {
+      name = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+      localStorage.setItem(DEVICE, name);
+    }
+    return { "heyan-device": name };
+  } catch { return {} }
+}
+
+export const inspect = (code) => ask("v1/invites/inspect", { body: { code } });
+export const exchange = (code) => ask("v1/invites/exchange", { body: { code } });
+export const openSession = (grant) => ask("v1/sessions", { bearer: grant, headers: device() });
+export const sessionState = (opened) =>
+  ask(`v1/sessions/${opened.session_id}`, { method: "GET", bearer: opened.session_secret });
+export const answerConsent = (code, invite, agreed, language) => ask("v1/invites/consent", { body: {
+  code, agreed, language, consent_version: invite.consent.version,
+  consent_sha256: invite.consent.sha256[language], intent_sha256: invite.intent.sha256,
+} });

@@ -1,0 +1,196 @@
+"""The capture page in a real browser: the whole way from case to redeemed token, the unhappy ways, and its words."""
+
+import json
+from collections.abc import AsyncIterator
+from random import Random
+from typing import Any
+
+import pytest
+from browser_phone import CHROMIUM, Scene, chromium, phone_browser
+from playwright.async_api import Browser
+from running_service import RunningApi, registrant
+
+from api.routes.pages import WEB
+from benchmarks.phone.casting import living
+from benchmarks.phone.person import Person
+from benchmarks.registration import Filing
+from liveness.challenge import Cue
+from liveness.prompts import Guidance
+from models.engine import Engine
+from verify.decision import _PUBLIC_RETRY, NOT_VERIFIED
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
+LANGUAGES = {"zh": "zh-CN", "en": "en-GB"}
+FIRST_VIEW_BYTES = 100_000
+VERIFY_SECONDS = 100
+
+
+def words_in(language: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((WEB / f"words.{language}.json").read_text("utf-8"))
+    return content
+
+
+def keys_of(words: object, path: str = "") -> set[str]:
+    if not isinstance(words, dict):
+        return {path}
+    return {key for name, part in words.items() for key in keys_of(part, f"{path}.{name}")}
+
+
+def test_both_languages_have_the_same_words() -> None:
+    assert keys_of(words_in("zh")) == keys_of(words_in("en"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_everything_that_the_service_tells_a_phone_has_words(language: str) -> None:
+    words = words_in(language)
+    assert set(words["guide"]) == {str(code) for code in Guidance}
+    assert set(words["cue"]) == {str(cue) for cue in Cue}
+    assert set(words["retry"]) == {*_PUBLIC_RETRY.values(), "try_again"}
+    assert (set(words["rejected"]), set(words["referred"])) == ({NOT_VERIFIED}, {"use_window"})
+
+
+async def test_the_page_may_load_and_ask_nothing_but_this_service(api: RunningApi) -> None:
+    page = await api.http.get("/")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert f"connect-src 'self' {api.websocket_base};" in policy
+    assert "unsafe" not in policy
+    assert "://" not in page.text
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
+
+
+async def link(api: RunningApi, filing: Filing) -> str:
+    return f"{api.http.base_url}/#{await api.desk.invite(filing, filing.subjects[0])}".replace("//#", "/#")
+
+
+async def agree(phone: Any) -> None:
+    for screen, words in (("who", "continue"), ("consent", "agree"), ("intent", "intent_button")):
+        await phone.at(screen)
+        await phone.tap(words)
+    await phone.at("camera")
+
+
+@needs_chromium
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_from_the_case_to_the_redeemed_token(
+    language: str, api: RunningApi, browser: Browser, portraits: dict[str, bytes], engine: Engine
+) -> None:
+    filing = await api.desk.open(registrant(portraits["person_a_1"], id_number=f"E2234567{len(language)}"))
+    person: Person = living(portraits["person_a_1"], engine=engine, rng=Random(3), room_lux=150)
+    words = words_in(language)
+    async with phone_browser(
+        browser, str(api.http.base_url), words, language=LANGUAGES[language], scene=Scene(person)
+    ) as phone:
+        await phone.page.goto(await link(api, filing))
+        await agree(phone)
+        sizes = [await request.sizes() for request in phone.requests]
+        assert sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes) < FIRST_VIEW_BYTES
+        await phone.tap("open_camera")
+        await phone.at("ready")
+        await phone.tap("start")
+        await phone.at("live", look=False)
+        await phone.page.locator(".arrow:not([hidden])").wait_for(timeout=60_000)
+        await phone.picture("cue")
+        await phone.page.locator("#light:not([hidden])").wait_for(timeout=60_000)
+        await phone.picture("light")
+        try:
+            await phone.at("done", seconds=VERIFY_SECONDS)
+        except Exception:
+            pytest.fail(await phone.page.locator("#main").inner_text())
+        phone.nothing_wrong()
+    token = await api.desk.mint(filing, filing.subjects[0])
+    assert (await api.desk.redeem(filing, filing.subjects[0], token)).status_code == 200
+
+
+@needs_chromium
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_declining_takes_one_tap_also_after_consent(
+    language: str, api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words = words_in(language)
+    async with phone_browser(browser, str(api.http.base_url), words, language=LANGUAGES[language]) as phone:
+        await phone.page.goto(await link(api, filing))
+        await agree(phone)
+        await phone.tap("decline")
+        await phone.at("declined")
+        phone.nothing_wrong()
+    assert (await api.desk.state(filing))["subjects"][0]["state"] == "declined"
+
+
+FAILING = "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', '%s') }"
+WITHOUT = "Object.defineProperty(navigator, 'mediaDevices', {value: undefined})"
+REAR = (
+    "navigator.mediaDevices.getUserMedia = async () => ({getTracks: () => [], "
+    "getVideoTracks: () => [{getSettings: () => ({facingMode: 'environment'})}]})"
+)
+WECHAT = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/116 Mobile MicroMessenger/8.0.50"
+
+
+@needs_chromium
+async def test_each_trouble_with_the_camera_is_explained(api: RunningApi, browser: Browser, filing: Filing) -> None:
+    troubles = {
+        "permission": {"script": FAILING % "NotAllowedError"},
+        "no_camera": {"script": FAILING % "NotFoundError"},
+        "camera_busy": {"script": FAILING % "NotReadableError"},
+        "rear": {"script": REAR},
+        "unsupported": {"script": WITHOUT},
+        "in_app": {"script": WITHOUT, "user_agent": WECHAT},
+    }
+    words, address = words_in("zh"), await link(api, filing)
+    for number, (name, options) in enumerate(troubles.items()):
+        async with phone_browser(browser, str(api.http.base_url), words, **options) as phone:
+            await phone.page.goto(address)
+            if number == 0:
+                await agree(phone)
+            await phone.at("camera", look=False)
+            await phone.tap("open_camera")
+            await phone.at(f"device_{name}")
+            phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_links_that_lead_nowhere_say_why(api: RunningApi, browser: Browser, filing: Filing) -> None:
+    old = await link(api, filing)
+    used = await link(api, filing)
+    base, code = str(api.http.base_url), used.split("#")[1]
+    async with phone_browser(browser, base, words_in("en"), language="en-GB") as phone:
+        await phone.page.goto(base)
+        await phone.at("no_link")
+        await phone.page.goto(base + "/#nonsense")
+        await phone.at("problem_invite_unknown")
+        await phone.page.goto(old)
+        await phone.at("problem_invite_revoked")
+        await phone.page.goto(used)
+        await agree(phone)
+        assert (await api.http.post("/v1/invites/exchange", json={"code": code})).status_code == 200
+        await phone.page.reload()
+        await phone.at("problem_invite_used")
+        await phone.page.locator("#language").click()
+        await phone.page.get_by_role("heading", name=words_in("zh")["problem"]["invite_used"][0]).wait_for()
+        phone.nothing_wrong()
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("dark", {"color_scheme": "dark"}),
+        ("small", {"viewport": {"width": 320, "height": 568}}),
+        ("landscape", {"viewport": {"width": 844, "height": 390}}),
+    ],
+)
+async def test_small_dark_and_turned_screens_hold_the_page(
+    name: str, options: dict[str, Any], api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    async with phone_browser(browser, str(api.http.base_url), words_in("zh"), **options) as phone:
+        await phone.page.goto(await link(api, filing))
+        for screen, words in (("who", "continue"), ("consent", "agree"), ("intent", "intent_button")):
+            await phone.at(screen, name=f"{screen}-{name}")
+            await phone.tap(words)
+        await phone.at("camera", name=f"camera-{name}")
+        phone.nothing_wrong()
