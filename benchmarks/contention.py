@@ -36,6 +36,8 @@ REPEATS = 200
 PAUSE_SECONDS = 0.2
 CUT_OFF = 20
 """Redemptions whose connection is cut as soon as the request is sent."""
+IDLE_SECONDS = 2.0
+"""After so long a connection is not used again: less than the service keeps it for, so that none is closed meanwhile."""
 REDEEMED, AGAIN, AWAY = 200, 409, 503
 
 
@@ -150,7 +152,7 @@ def _replica(stack: AsyncExitStack, folder: Path, number: int, store_url: str) -
 
 
 def _desk(url: str, key: str) -> Registration:
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=IDLE_SECONDS)
     headers = {"Authorization": f"Bearer {key}"}
     return Registration(httpx.AsyncClient(base_url=url, headers=headers, timeout=ANSWER_SECONDS, limits=limits))
 
