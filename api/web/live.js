@@ -10,11 +10,10 @@ export function liveScreen({ stream, speech, stop }) {
   video.muted = true;
   video.srcObject = stream;
   video.play().catch(() => {});
-  const ellipse = { cx: 50, cy: 50, rx: 49, ry: 49, pathLength: AROUND };
-  const ring = drawing("0 0 100 100", ["ellipse", ellipse],
-    ["ellipse", { ...ellipse, class: "done", "stroke-dasharray": AROUND, "stroke-dashoffset": AROUND, transform: "rotate(-90 50 50)" }]);
+  const oval = { d: "M37.5 1a36.5 49 0 1 1 0 98a36.5 49 0 1 1 0-98", pathLength: AROUND };
+  const ring = drawing("0 0 75 100", ["path", oval],
+    ["path", { ...oval, class: "done", "stroke-dasharray": AROUND, "stroke-dashoffset": AROUND }]);
   ring.setAttribute("class", "ring");
-  ring.setAttribute("preserveAspectRatio", "none");
   const pointer = h("div", { class: "arrow", hidden: true, "aria-hidden": "true" }, arrow());
   const prompt = h("p", { class: "prompt", role: "status", "aria-live": "assertive" });
   const count = h("p", { class: "count soft" }, "\u00a0");

@@ -204,7 +204,7 @@ function declined() {
   screen("declined", say("declined_title"), { children: [mark("wait"), paragraph(say("declined_note")), windowCard()] });
 }
 
-const TRANSIENT = ["network", "lost", "overloaded", "draining", "store_unavailable", "session_expired", "attempts_too_fast", "other"];
+const TRANSIENT = ["network", "lost", "overloaded", "draining", "store_unavailable", "session_expired", "reference_delayed", "attempts_too_fast", "other"];
 
 function problem(name, work = begin) {
   const [title, note] = say(`problem.${name}`) ?? say("problem.other");

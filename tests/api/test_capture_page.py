@@ -12,7 +12,7 @@ from running_service import RunningApi, registrant
 
 from api.routes.pages import WEB
 from benchmarks.phone.casting import living
-from benchmarks.phone.person import Person
+from benchmarks.phone.person import Person, StillPerson
 from benchmarks.registration import Filing
 from liveness.challenge import Cue
 from liveness.prompts import Guidance
@@ -120,6 +120,65 @@ async def test_declining_takes_one_tap_also_after_consent(
         await phone.at("declined")
         phone.nothing_wrong()
     assert (await api.desk.state(filing))["subjects"][0]["state"] == "declined"
+
+
+DROPPABLE = """
+const Real = WebSocket;
+window.WebSocket = class extends Real { constructor(...given) { super(...given); window.lastSocket = this } };
+"""
+
+
+@needs_chromium
+async def test_a_dropped_connection_resumes_and_whoever_follows_no_cue_may_try_again(
+    api: RunningApi, browser: Browser, portraits: dict[str, bytes], engine: Engine
+) -> None:
+    photo, words = portraits["person_a_1"], words_in("zh")
+    filing = await api.desk.open(registrant(photo, id_number="E22345670"))
+    still = StillPerson(living(photo, engine=engine, rng=Random(3))._head, Random(3))
+    async with phone_browser(browser, str(api.http.base_url), words, scene=Scene(still), script=DROPPABLE) as phone:
+        await phone.page.goto(await link(api, filing))
+        await agree(phone)
+        await phone.tap("open_camera")
+        await phone.at("ready", look=False)
+        await phone.tap("start")
+        await phone.page.locator(".arrow:not([hidden])").wait_for(timeout=60_000)
+        await phone.check("live")
+        await phone.page.evaluate("lastSocket.close()")
+        await phone.page.get_by_text(words["reconnecting"]).wait_for()
+        await phone.at("retry", seconds=40)
+        assert words["retry"]["follow_the_cues"] in await phone.page.locator("#main").inner_text()
+        assert words["attempts_left"].replace("{n}", "2") in await phone.page.locator("#main").inner_text()
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_another_person_is_refused_and_shown_the_window(
+    api: RunningApi, browser: Browser, portraits: dict[str, bytes], engine: Engine
+) -> None:
+    filing = await api.desk.open(registrant(portraits["person_a_1"], id_number="E22345671"))
+    other = living(portraits["person_b_1"], engine=engine, rng=Random(3), room_lux=150)
+    words, base = words_in("en"), str(api.http.base_url)
+    async with phone_browser(browser, base, words, language="en-GB", scene=Scene(other)) as phone:
+        await phone.page.goto(await link(api, filing))
+        await agree(phone)
+        await phone.tap("open_camera")
+        await phone.at("ready", look=False)
+        await phone.tap("start")
+        await phone.at("rejected", seconds=VERIFY_SECONDS)
+        assert filing.id in await phone.page.locator("#main").inner_text()
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_a_wrong_clock_is_mentioned_and_does_not_matter(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, script = words_in("zh"), "Date.now = () => 1e12"
+    async with phone_browser(browser, str(api.http.base_url), words, script=script) as phone:
+        await phone.page.goto(await link(api, filing))
+        await phone.at("who", name="who-clock")
+        await phone.page.get_by_text(words["clock_note"]).wait_for()
+        phone.nothing_wrong()
 
 
 FAILING = "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', '%s') }"

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from registry_office import FACELESS, Office, agreement, person, photo
+from registry_office import CONVINCING, FACELESS, Office, agreement, person, photo
 
 from verify.casefile import InviteState, ReferenceState
 from verify.errors import VerifyError
@@ -57,6 +57,29 @@ async def test_the_photo_becomes_a_template_at_consent_and_not_before(office: Of
     assert template is not None
     assert photo((10, 100, 200)) not in portrait
     assert template != portrait
+
+
+async def test_who_withdraws_while_a_session_runs_is_not_verified_by_it(office: Office) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    await office.agree(code)
+    grant = await office.invites.exchange(code)
+    opened = await office.sessions.open(grant.secret)
+    claim = await office.sessions.claim(opened.session_id, opened.secret)
+    withdrawn = agreement(await office.invites.inspect(code), agreed=False)
+    assert (await office.invites.consent(code, withdrawn)).state is InviteState.DECLINED
+    assert await refusal(office.sessions.finish(claim, CONVINCING)) == "invite_revoked"
+    assert (await office.file(file.case.id)).subjects[subject].reference_state is ReferenceState.ERASED
+
+
+async def test_who_is_verified_declines_too_late(office: Office) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    await office.agree(code)
+    opened = await office.sessions.open((await office.invites.exchange(code)).secret)
+    await office.sessions.finish(await office.sessions.claim(opened.session_id, opened.secret), CONVINCING)
+    late = agreement(await office.invites.inspect(code), agreed=False)
+    assert await refusal(office.invites.consent(code, late)) == "already_verified"
 
 
 async def test_declining_erases_the_photo(office: Office) -> None:
