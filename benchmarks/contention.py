@@ -37,7 +37,7 @@ PAUSE_SECONDS = 0.2
 CUT_OFF = 20
 """Redemptions whose connection is cut as soon as the request is sent."""
 IDLE_SECONDS = 2.0
-"""After so long a connection is not used again: less than the service keeps it for, so that none is closed meanwhile."""
+"""After so long a connection is not used again: less than the service keeps it for, so that none is just closing."""
 REDEEMED, AGAIN, AWAY = 200, 409, 503
 
 
