@@ -32,6 +32,7 @@ const line = (d) => ["path", { d, fill: "none", stroke: "currentColor", "stroke-
 const MARKS = { yes: "M5 13l5 5L20 7", wait: "M12 6v7m0 4v.5", no: "M7 7l10 10M17 7L7 17" };
 export const mark = (kind) => h("div", { class: kind === "yes" ? "mark" : "mark warning" }, drawing("0 0 24 24", line(MARKS[kind])));
 export const arrow = () => drawing("0 0 24 24", line("M20 12H4m7-7l-7 7 7 7"));
+export const growing = () => drawing("0 0 24 24", line("M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5M4 4l6 6M20 4l-6 6M20 20l-6-6M4 20l6-6"));
 
 export const button = (words, action, kind = "") => h("button", { type: "button", class: kind, onclick: (event) => {
   event.currentTarget.disabled = true;

@@ -1,6 +1,6 @@
 // The screen of a live session: picture, oval, prompts, arrow, progress, colours.
 
-import { arrow, actions, button, drawing, h, screen } from "./elements.js";
+import { actions, arrow, button, drawing, growing, h, screen } from "./elements.js";
 import { language, say } from "./words.js";
 
 const AROUND = 100;
@@ -14,7 +14,7 @@ export function liveScreen({ stream, speech, stop }) {
   const ring = drawing("0 0 75 100", ["path", oval],
     ["path", { ...oval, class: "done", "stroke-dasharray": AROUND, "stroke-dashoffset": AROUND }]);
   ring.setAttribute("class", "ring");
-  const pointer = h("div", { class: "arrow", hidden: true, "aria-hidden": "true" }, arrow());
+  const pointer = h("div", { class: "arrow", hidden: true, "aria-hidden": "true" }, arrow(), growing());
   const prompt = h("p", { class: "prompt", role: "status", "aria-live": "assertive" });
   const count = h("p", { class: "count soft" }, "\u00a0");
   const colours = h("div", { id: "light", hidden: true }, h("p", {}, say("look_at_screen")), button(say("stop"), stop));
