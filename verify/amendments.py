@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from verify.actions import Action
 from verify.audit import Detail, Event
-from verify.casefile import CaseFile, Details, Invite, InviteState, Organisation, Subject
+from verify.casefile import CaseFile, Details, Organisation, Subject
 from verify.cases import (
     Cases,
     CaseView,
@@ -27,6 +27,7 @@ from verify.cases import (
     known_case,
     redeemed_subjects,
     revoked,
+    revoked_links,
 )
 from verify.clients import Client
 from verify.details import check_details
@@ -174,7 +175,7 @@ class Amendments:
                     "already_redeemed", "a person whom this touches is redeemed: cancel, and open a new case"
                 )
             void = revoked(file, amended.touched)
-            after = amended.file.with_(*void, *_revoked_links(file, amended.touched))
+            after = amended.file.with_(*void, *revoked_links(file, amended.touched))
             if amended.roster:
                 after = after.with_(replace(after.case, roster_version=after.case.roster_version + 1))
                 check_roster(after, action, self.cases.minimum)
@@ -253,16 +254,6 @@ def _changed(file: CaseFile, changes: CaseChanges, now: float) -> Amended:
         details={"fields": different},
         touched=frozenset(file.roster) if content else frozenset(),
         roster=content,
-    )
-
-
-def _revoked_links(file: CaseFile, subjects: frozenset[str]) -> tuple[Invite, ...]:
-    """The links of these subjects that still led somewhere; grants and sessions that came of them end with them."""
-    ended = {InviteState.REVOKED, InviteState.DECLINED}
-    return tuple(
-        replace(invite, state=InviteState.REVOKED)
-        for invite in file.invites.values()
-        if invite.subject_id in subjects and invite.state not in ended
     )
 
 

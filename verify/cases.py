@@ -15,6 +15,8 @@ from verify.casefile import (
     CaseFile,
     CaseState,
     Details,
+    Invite,
+    InviteState,
     Rule,
     Subject,
     Verification,
@@ -261,6 +263,16 @@ def revoked(file: CaseFile, subjects: Collection[str] | None = None) -> tuple[Ve
         replace(verification, state=VerificationState.REVOKED)
         for verification in file.verifications.values()
         if verification.state is VerificationState.ACTIVE and (subjects is None or verification.subject_id in subjects)
+    )
+
+
+def revoked_links(file: CaseFile, subjects: Collection[str]) -> tuple[Invite, ...]:
+    """The links of these subjects (ids) that still led somewhere; grants and sessions that came of them end too."""
+    ended = {InviteState.REVOKED, InviteState.DECLINED}
+    return tuple(
+        replace(invite, state=InviteState.REVOKED)
+        for invite in file.invites.values()
+        if invite.subject_id in subjects and invite.state not in ended
     )
 
 

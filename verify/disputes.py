@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from verify.audit import Event
-from verify.casefile import CaseFile, DisputeLink, Invite, InviteState, Subject
-from verify.cases import check_owner, find_subject, known_case, revoked
+from verify.casefile import CaseFile, DisputeLink, Subject
+from verify.cases import check_owner, find_subject, known_case, revoked, revoked_links
 from verify.clients import Client
 from verify.errors import Gone, NotFound
 from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
@@ -105,7 +105,7 @@ class Disputes:
             link, subject = _live(file, part, secret, now)
             disputed = link if link.disputed_at is not None else replace(link, disputed_at=now)
             void = revoked(file, {subject.id})
-            after = file.with_(disputed, *void, *_closed_links(file, subject))
+            after = file.with_(disputed, *void, *revoked_links(file, {subject.id}))
             details: dict[str, str | tuple[str, ...]] = {
                 "subject": subject.id,
                 "link": part,
@@ -121,15 +121,6 @@ class Disputes:
             return await self.store.transact(case_id, transition, durable=True)
         except NotFound:
             raise _unknown() from None
-
-
-def _closed_links(file: CaseFile, subject: Subject) -> list[Invite]:
-    ended = {InviteState.REVOKED, InviteState.DECLINED}
-    return [
-        replace(invite, state=InviteState.REVOKED)
-        for invite in file.invites.values()
-        if invite.subject_id == subject.id and invite.state not in ended
-    ]
 
 
 def _parsed(code: str) -> tuple[str, str, str]:
