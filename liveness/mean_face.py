@@ -22,12 +22,6 @@ NOSE_HEIGHT = 0.3
 NOSE_BREADTH, NOSE_LENGTH, NOSE_BELOW_EYES = 0.2, 0.3, 0.6
 """A nose is some 34 mm broad and 50 long, its tip 38 mm below the line of the eyes."""
 
-ROUNDS = 4
-NOISE = 0.02
-"""Residual beyond which a point counts less."""
-RIDGE = 1e-10
-"""Of the design's sum of squares, on the normal equations' diagonal: what points leave open gets the small answer."""
-
 
 def in_face_units(points: Points, landmarks: Points) -> Floats:
     """`points`: (N, 2) pixels; `landmarks`: (5, 2) pixels of the reference view."""
@@ -48,18 +42,3 @@ def depth(points: Floats) -> Floats:
     x, y = points[:, 0], points[:, 1]
     bowl = -(x**2) / BREADTH_CURVATURE - (y - MIDDLE) ** 2 / HEIGHT_CURVATURE
     return np.asarray(bowl + NOSE_HEIGHT * nose_bump(points))
-
-
-def robust_least_squares(design: Floats, target: Floats) -> Floats:
-    """Iteratively reweighted least squares with Cauchy weights (Holland & Welsch, 1977).
-
-    `design`: (N, unknowns); `target`: (N, dimensions) in face units. Gives (unknowns, dimensions).
-    """
-    weighted = design.T
-    ridge = RIDGE * np.einsum("ij,ij->", design, design) * np.eye(design.shape[1])
-    solution = np.zeros((design.shape[1], target.shape[1]))
-    for _ in range(ROUNDS):
-        solution = np.linalg.solve(weighted @ design + ridge, weighted @ target)
-        missed = target - design @ solution
-        weighted = design.T / (1 + np.einsum("ij,ij->i", missed, missed) / NOISE**2)
-    return solution

@@ -8,11 +8,13 @@ good to about a third of their value (measured on rendered heads of another shap
 """
 
 from dataclasses import dataclass
+from math import asin, degrees
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liveness.mean_face import depth, in_face_units, robust_least_squares
+from liveness.linear_maps import robust_least_squares, singular_values
+from liveness.mean_face import depth, in_face_units
 
 Points = NDArray[np.float32]
 
@@ -40,8 +42,8 @@ def measure_motion(reference: Points, current: Points, landmarks: Points) -> Mot
     before, after = in_face_units(reference, landmarks), in_face_units(current, landmarks)
     design = np.column_stack([before, depth(before), np.ones(len(before))])
     solution = robust_least_squares(design, after)
-    scale = float(np.linalg.svd(solution[:3], compute_uv=False).mean())
+    scale = sum(singular_values(solution[:3])) / 2
     if not (np.isfinite(solution).all() and LEAST_SCALE < scale < MOST_SCALE):
         return None
-    right, down = np.degrees(np.arcsin(np.clip(solution[2] / scale, -1.0, 1.0)))
-    return Motion(yaw=float(right), pitch=float(-down), scale=scale)
+    right, down = (degrees(asin(min(max(sine / scale, -1.0), 1.0))) for sine in solution[2].tolist())
+    return Motion(yaw=right, pitch=-down, scale=scale)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liveness.mean_face import in_face_units, nose_bump, robust_least_squares
+from liveness.linear_maps import robust_least_squares
+from liveness.mean_face import in_face_units, nose_bump
 
 Points = NDArray[np.float32]
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liveness.mean_face import depth, in_face_units, robust_least_squares
+from liveness.linear_maps import robust_least_squares, singular_values
+from liveness.mean_face import depth, in_face_units
 
 Points = NDArray[np.float32]
 
@@ -47,7 +48,7 @@ def measure_perspective(reference: Points, current: Points, landmarks: Points) -
     before, after = in_face_units(reference, landmarks), in_face_units(current, landmarks)
     design = np.concatenate([_design(before, axis) for axis in (0, 1)])
     solution = robust_least_squares(design, after.T.reshape(-1, 1))[:, 0]
-    growth = float(np.linalg.svd(solution[:4].reshape(2, 2), compute_uv=False).mean())
+    growth = sum(singular_values(solution[:4].reshape(2, 2))) / 2
     bulge = float(solution[-1]) / growth if growth > 0 else np.nan
     return Perspective(bulge, growth) if np.isfinite([bulge, growth]).all() else None
 

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from liveness.linear_maps import squeeze_degrees
+
 Points = NDArray[np.float32]
 
 LEAST_POINTS = 12
@@ -63,9 +65,7 @@ def rough_foreshortening(reference: Points, current: Points) -> float:
     normal = (before.T @ before).astype(np.float64)
     if np.linalg.det(normal) <= 0:
         return 90.0
-    affine = np.linalg.solve(normal, before.T @ after)
-    large, small = np.linalg.svd(affine, compute_uv=False)
-    return float(np.degrees(np.arccos(np.clip(small / large, 0.0, 1.0)))) if large > 0 else 90.0
+    return squeeze_degrees(np.linalg.solve(normal, before.T @ after))
 
 
 def _best_homography(reference: Points, current: Points) -> NDArray[np.float64] | None:
@@ -84,5 +84,4 @@ def _foreshortening(homography: NDArray[np.float64], centre: Points, eye_distanc
     across, down = np.array([step, 0.0], np.float32), np.array([0.0, step], np.float32)
     moved = _transfer(homography, np.stack([centre + across, centre - across, centre + down, centre - down]))
     jacobian = np.column_stack([moved[0] - moved[1], moved[2] - moved[3]]) / (2 * step)
-    large, small = np.linalg.svd(jacobian, compute_uv=False)
-    return float(np.degrees(np.arccos(np.clip(small / large, 0.0, 1.0))))
+    return squeeze_degrees(jacobian)

@@ -52,9 +52,10 @@ def measure_illumination(frame: Frame, face: Face) -> Illumination | None:
     oval = small[_inside(landmarks, FACE_OVAL, width, height)]
     if np.count_nonzero(background) < LEAST_PIXELS or len(oval) < LEAST_PIXELS:
         return None
-    brightness = oval.sum(axis=1, dtype=np.uint16)
+    blue, green, red = (channel.astype(np.uint16) for channel in oval.T)
+    brightness = blue + green + red
     dark, bright = _ranked(brightness, DARK_SHARE), _ranked(brightness, 1 - BRIGHT_SHARE)
-    skin = oval[(brightness >= bright) & (oval.max(axis=1) <= USABLE[1])]
+    skin = oval[(brightness >= bright) & (np.maximum(np.maximum(blue, green), red) <= USABLE[1])]
     if len(skin) < LEAST_PIXELS // 2:
         return None
     return Illumination(

@@ -8,7 +8,7 @@ of several degrees: compare them with the same person's rest.
 """
 
 from dataclasses import dataclass
-from math import asin, atan2, degrees
+from math import asin, atan2, degrees, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ MEAN_HEAD = np.array(
     ]
 )
 """(5, 3) mm in YuNet's order of landmarks; x right in the picture, y down, z towards the camera."""
+
+LEAST_SPREAD = 1e-6
+"""Of the breadth of the landmarks across to that along, below which they lie on one line."""
 
 _SOLVER = np.linalg.pinv(np.column_stack([MEAN_HEAD, np.ones(5)]))
 
@@ -45,14 +48,34 @@ def pose_from_landmarks(landmarks: NDArray[np.float32]) -> Pose:
     linear = (_SOLVER @ landmarks.astype(np.float64))[:3].T
     if not np.isfinite(linear).all() or not linear.any():
         raise ValueError("the landmarks are not finite or fall into one point: no pose")
-    u, _, vt = np.linalg.svd(linear, full_matrices=False)
-    return _angles(*(u @ vt).tolist())
+    return _angles(*_orthonormal(linear))
+
+
+def _orthonormal(rows: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+    """The nearest pair of orthonormal rows to (2, 3): its polar factor.
+
+    (A A^T)^(-1/2) A; the square root of a 2 x 2 matrix M is (M + sqrt(det M) I) / sqrt(trace M + 2 sqrt(det M))
+    (Levinger, "The square root of a 2 x 2 matrix", Mathematics Magazine 53, 1980). By singular values where the
+    landmarks lie on one line and the matrix has no inverse.
+    """
+    (a, b), (_, c) = (rows @ rows.T).tolist()
+    root = sqrt(max(a * c - b * b, 0.0))
+    if root <= LEAST_SPREAD * (a + c):
+        u, _, vt = np.linalg.svd(rows, full_matrices=False)
+        first, second = (u @ vt).tolist()
+        return first, second
+    scale = sqrt(a + c + 2 * root) / ((a + root) * (c + root) - b * b)
+    first, second = rows.tolist()
+    return (
+        [scale * ((c + root) * x - b * y) for x, y in zip(first, second, strict=True)],
+        [scale * ((a + root) * y - b * x) for x, y in zip(first, second, strict=True)],
+    )
 
 
 def _angles(right: list[float], down: list[float]) -> Pose:
     """Angles of the rotation Rz(roll) Rx(pitch) Ry(yaw) whose rows are right, down and right x down.
 
-    `right`, `down`: three numbers each, the nearest pair of orthonormal rows (polar decomposition by SVD).
+    `right`, `down`: three numbers each.
     """
     toward_x = right[1] * down[2] - right[2] * down[1]
     toward_y = right[2] * down[0] - right[0] * down[2]

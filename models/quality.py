@@ -46,7 +46,7 @@ def measure_quality(frame: Frame, face: Face) -> Quality:
 def face_brightness(luma: NDArray[np.uint8], face: Face) -> float:
     """Mean luma of a face, 0 to 1. `luma`: of the whole frame, uint8 (H, W)."""
     left, top, right, bottom = _clipped(luma.shape, face)
-    return float(luma[top:bottom, left:right].mean()) / 255.0
+    return float(cv2.mean(luma[top:bottom, left:right])[0]) / 255.0
 
 
 def _face_luma(frame: Frame, face: Face) -> NDArray[np.uint8]:
@@ -61,7 +61,7 @@ def _clipped(shape: tuple[int, ...], face: Face) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the box inside a picture, at least one pixel."""
     height, width = shape[:2]
     x, y, w, h = (float(value) for value in face.box)
-    left, top = int(np.clip(x, 0, width - 1)), int(np.clip(y, 0, height - 1))
+    left, top = int(min(max(x, 0), width - 1)), int(min(max(y, 0), height - 1))
     return left, top, max(left + 1, int(min(x + w, width))), max(top + 1, int(min(y + h, height)))
 
 

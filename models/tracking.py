@@ -6,6 +6,7 @@ of what a face looks like, so a turned photo cannot make them move like a head.
 """
 
 from dataclasses import dataclass
+from math import isfinite
 
 import cv2
 import numpy as np
@@ -101,14 +102,18 @@ def _features(grey: Grey, mask: NDArray[np.uint8], most: int, spacing: float) ->
 def _surroundings(points: Points, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the part of a frame in which points are looked for; never empty."""
     height, width = shape[:2]
-    inside = np.clip(np.nan_to_num(points), 0, np.array([width - 1, height - 1], np.float32))
-    (left, top), (right, bottom) = inside.min(axis=0).astype(int), inside.max(axis=0).astype(int)
-    return (
-        max(0, int(left) - SURROUNDINGS),
-        max(0, int(top) - SURROUNDINGS),
-        min(width, int(right) + SURROUNDINGS + 1),
-        min(height, int(bottom) + SURROUNDINGS + 1),
-    )
+    left, right = _ends(points[:, 0], width)
+    top, bottom = _ends(points[:, 1], height)
+    return left, top, right, bottom
+
+
+def _ends(places: NDArray[np.float32], size: int) -> tuple[int, int]:
+    """First and last but one pixel of one axis of `size` pixels; all of it if a place is not finite."""
+    least, most = float(places.min()), float(places.max())
+    if not (isfinite(least) and isfinite(most)):
+        return 0, size
+    first, last = (int(min(max(place, 0.0), size - 1.0)) for place in (least, most))
+    return max(0, first - SURROUNDINGS), min(size, last + SURROUNDINGS + 1)
 
 
 def _flow(before: Grey, after: Grey, points: Points, guess: Points) -> tuple[Points, NDArray[np.bool_]]:

@@ -39,6 +39,9 @@ from verify.policy import Policy
 
 NAN = float("nan")
 
+Luma = NDArray[np.uint8]
+"""Of a whole frame, (H, W)."""
+
 TrackedPoints = tuple[Points, Points, Points]
 """Points in the reference view and now, and the reference view's landmarks: see `models.tracking.Tracks`."""
 
@@ -107,15 +110,16 @@ class LiveSession:
         frame = decode_image(jpeg)
         found = self._follower.look(frame)
         face = found.face
-        observation = self._observe(frame, face, faces=found.count, nonce=nonce, now=now)
+        luma = frame.luma()
+        observation = self._observe(frame, luma, face, faces=found.count, nonce=nonce, now=now)
         self._observations.append(observation)
         before = self._script
         step = self._advance(observation, now)
         if face is not None:
-            self._keep_traces(jpeg, frame)
+            self._keep_traces(jpeg, luma)
             self._compare(frame, face, before=before, step=step)
             if rest_opens(step.state, now):
-                self._begin_tracks(frame, face)
+                self._begin_tracks(luma, face)
         return step.prompts
 
     def tick(self, *, now: float) -> tuple[Prompt, ...]:
@@ -156,10 +160,10 @@ class LiveSession:
             digests=bytes(self._digests),
         )
 
-    def _keep_traces(self, jpeg: bytes, frame: Frame) -> None:
+    def _keep_traces(self, jpeg: bytes, luma: Luma) -> None:
         if len(self._digests) < MOST_FRAMES * DIGEST_BYTES:
             self._digests += sha256(jpeg).digest()[:DIGEST_BYTES]
-            self._fingerprints += fingerprint(frame.luma())
+            self._fingerprints += fingerprint(luma)
 
     def _advance(self, observation: Observation | None, now: float) -> Step:
         step = advance(
@@ -172,18 +176,19 @@ class LiveSession:
         self._script = step.state
         return step
 
-    def _observe(self, frame: Frame, face: Face | None, *, faces: int, nonce: str, now: float) -> Observation:
+    def _observe(
+        self, frame: Frame, luma: Luma, face: Face | None, *, faces: int, nonce: str, now: float
+    ) -> Observation:
         """All that liveness sees in one frame."""
-        luma = frame.luma()
         view = self._view(frame, luma, face) if face is not None else None
         novelty = self._history.add(luma, at=now)
         return Observation(at=now, nonce=nonce, faces=faces, face=view, novelty=novelty)
 
-    def _begin_tracks(self, frame: Frame, face: Face) -> None:
+    def _begin_tracks(self, luma: Luma, face: Face) -> None:
         """This frame becomes what motion is measured against."""
-        self._tracks = seed_tracks(frame.luma(), face.landmarks)
+        self._tracks = seed_tracks(luma, face.landmarks)
 
-    def _view(self, frame: Frame, luma: NDArray[np.uint8], face: Face) -> FaceView:
+    def _view(self, frame: Frame, luma: Luma, face: Face) -> FaceView:
         """Measure the face, and its motion since the last rest if there is one."""
         lit = self._script.phase is Phase.LIGHT
         points = None if lit else self._tracked(luma, face)
@@ -204,7 +209,7 @@ class LiveSession:
             illumination=measure_illumination(frame, face) if lit else None,
         )
 
-    def _tracked(self, luma: NDArray[np.uint8], face: Face) -> TrackedPoints | None:
+    def _tracked(self, luma: Luma, face: Face) -> TrackedPoints | None:
         """The points since the last rest; None before the first, and where too few are left."""
         if self._tracks is None:
             return None

@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from liveness.motion import Motion
 from verify.live import LiveSession, TrackedPoints
 
+NOISE_DEGREES = 8.0
+"""What an error of 1 % in a side's length looks like at rest: near 0 an angle by squeezing is all noise, and a picture
+that is held still would seem to move."""
+
 
 @dataclass(slots=True)
 class NaiveSession(LiveSession):
@@ -30,7 +34,7 @@ def planar_motion(
         return None
     middle = landmarks.mean(axis=0)
     eyes = float(np.hypot(*(landmarks[1] - landmarks[0])))
-    found = cv2.findHomography((reference - middle) / eyes, (current - middle) / eyes, 0)[0]
+    found = cv2.findHomography((reference - middle) / eyes, (current - middle) / eyes, cv2.LMEDS)[0]
     homography = np.asarray(found, np.float64)
     if homography.shape != (3, 3) or not np.isfinite(homography).all():
         return None
@@ -43,5 +47,6 @@ def planar_motion(
 
 
 def _squeezed(side: float, other: float) -> float:
-    """Angle in degrees by which a side looks shorter than the other one."""
-    return float(np.degrees(np.arccos(np.clip(side / other, 0.0, 1.0))))
+    """Angle in degrees by which a side looks shorter than the other one, less what the tracks' noise adds to it."""
+    angle = float(np.degrees(np.arccos(np.clip(side / other, 0.0, 1.0))))
+    return float(np.sqrt(max(0.0, angle**2 - NOISE_DEGREES**2)))
