@@ -71,6 +71,37 @@ class AuditReport:
         return not self.findings
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastAudit:
+    """What is remembered of the last audit of the whole store. `at`: Unix seconds by the store's clock."""
+
+    at: float
+    findings: int
+    cases: int
+    entries: int
+    checkpoints: int
+    proven_to: int | None
+
+
+async def remember_audit(store: Store, report: AuditReport) -> None:
+    """Note that the whole store was looked at, for whoever asks when that was. A reminder, and no proof."""
+    last = LastAudit(
+        at=await store.now(),
+        findings=len(report.findings),
+        cases=report.cases,
+        entries=report.entries,
+        checkpoints=report.checkpoints,
+        proven_to=report.proven_to,
+    )
+    await store.put_record("audits", "last", msgspec.json.encode(last))
+
+
+async def last_audit(store: Store) -> LastAudit | None:
+    """The last audit of the whole store; None if there was none."""
+    content = await store.get_record("audits", "last")
+    return None if content is None else msgspec.json.decode(content, type=LastAudit)
+
+
 @dataclass(frozen=True, slots=True)
 class _CheckedCase:
     findings: Sequence[Finding]

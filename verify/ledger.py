@@ -205,6 +205,10 @@ class Ledger:
         found = await self.connection.ask("ZRANGEBYSCORE", self._key("ends"), "-inf", repr(before), "LIMIT", 0, limit)
         return tuple(text(case) for case in found)
 
+    async def ending_after(self, now: float) -> int:
+        """How many cases end after a time (Unix seconds), as noted: of now, those that are open."""
+        return int(await self.connection.ask("ZCOUNT", self._key("ends"), f"({now!r}", "+inf"))
+
     async def note_faces(self, case_id: str, count: int) -> None:
         """Note how many faces a case stores."""
         await self.connection.run(COUNT, [self._key("faces")], [case_id, count], durable=False)

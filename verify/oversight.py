@@ -15,7 +15,7 @@ from verify.cases import CaseView, case_view, known_case, state_at
 from verify.errors import Invalid
 from verify.ledger import Place
 from verify.operators import OPERATORS_CHAIN
-from verify.store import ALL_CLIENTS, DEADLINES, PENDING, Store, case_of_entry
+from verify.store import ALL_CLIENTS, PENDING, Store, case_of_entry
 
 LOOKED_AT = 500
 """Cases or entries that one page looks at to find those that are wanted; the next page goes on from there."""
@@ -98,7 +98,7 @@ class SeenCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSize:
-    """What the store holds, as it counts itself."""
+    """What the store holds, as it counts itself: open cases and faces as of the last round of the task behind it."""
 
     open_cases: int
     all_cases: int
@@ -116,10 +116,9 @@ class Oversight:
     async def size(self) -> StoreSize:
         """Counts over all cases of both modes."""
         lists = [f"cases:{ALL_CLIENTS}:{mode}" for mode in ("live", "test")]
-        counts = await self.store.ask_each("ZCARD", [DEADLINES, *lists, PENDING])
-        still_open, live, test, pending = (int(count) for count in counts)
+        live, test, pending = (int(count) for count in await self.store.ask_each("ZCARD", [*lists, PENDING]))
         return StoreSize(
-            open_cases=still_open,
+            open_cases=await self.store.ledger.ending_after(await self.store.now()),
             all_cases=live + test,
             stored_faces=await self.store.ledger.stored_faces(),
             pending_notices=pending,
@@ -176,11 +175,11 @@ class Oversight:
         events: Sequence[str],
         since: float,
         before: float,
-        case_id: str | None = None,
+        chain: str | None = None,
         cursor: str | None = None,
         limit: int,
     ) -> SeenEntries:
-        """Entries of these kinds between two times (Unix seconds), of all chains or of one case.
+        """Entries of these kinds between two times (Unix seconds), of all chains or of one.
 
         There may be fewer than `limit`, and still a next page.
 
@@ -188,8 +187,8 @@ class Oversight:
             Invalid: `cursor_invalid`.
         """
         below = None if cursor is None else _checked(cursor, rf"\d{{15}}:(case_[a-z2-7]{{16}}|{OPERATORS_CHAIN}):\d+")
-        if case_id is not None:
-            return await self._search_case(case_id, events, since=since, before=before, below=below, limit=limit)
+        if chain is not None:
+            return await self._search_chain(chain, events, since=since, before=before, below=below, limit=limit)
         kinds = [f"{mode}:{event}" for event in events]
         span = {"since_ms": int(since * 1000), "before_ms": int(before * 1000)}
         places = await self.store.ledger.places(kinds, **span, below=below, limit=limit)
@@ -201,11 +200,11 @@ class Oversight:
         )
         return SeenEntries(entries=found, next_cursor=places[-1].entry() if len(places) == limit else None)
 
-    async def _search_case(
-        self, case_id: str, events: Sequence[str], *, since: float, before: float, below: str | None, limit: int
+    async def _search_chain(
+        self, chain: str, events: Sequence[str], *, since: float, before: float, below: str | None, limit: int
     ) -> SeenEntries:
         place = None if below is None else Place.of(below)
-        page = await self.chain(known_case(case_id), below=None if place is None else place.seq, limit=LOOKED_AT)
+        page = await self.chain(chain, below=None if place is None else place.seq, limit=LOOKED_AT)
         fitting = [each for each in page.entries if each.entry.event in events and since <= each.entry.at < before]
         shown = tuple(fitting[:limit])
         last = shown[-1] if len(fitting) > limit else page.entries[-1] if page.next_cursor else None

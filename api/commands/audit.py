@@ -20,7 +20,7 @@ from api.commands.failing import explained
 from api.commands.receipts import COMPACT, bad_input, read_file, read_keys
 from api.composition import open_store_of
 from api.settings import Settings, load_settings
-from verify.auditing import Anchors, AuditReport, Progress, audit, read_anchors
+from verify.auditing import Anchors, AuditReport, Progress, audit, read_anchors, remember_audit
 from verify.cases import known_case
 from verify.jose import SealingKey, VerifyingKey, new_sealing_key
 from verify.scores import Unsealed, unsealed
@@ -108,7 +108,9 @@ def own_keys() -> tuple[VerifyingKey, ...]:
 
 async def _audit(keys: tuple[VerifyingKey, ...], anchors: Anchors, progress: Progress) -> AuditReport:
     async with open_store_of(load_settings()) as store:
-        return await audit(store, expected_keys=keys, anchors=anchors, progress=progress)
+        report = await audit(store, expected_keys=keys, anchors=anchors, progress=progress)
+        await remember_audit(store, report)
+        return report
 
 
 def _texts(folder: Path) -> dict[str, str]:

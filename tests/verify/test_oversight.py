@@ -83,11 +83,16 @@ async def test_an_entry_of_a_case_that_was_never_created_is_passed_over(office: 
 
 
 async def test_the_store_counts_itself(office: Office, oversight: Oversight) -> None:
+    cancelled, _ = await office.case()
     await office.case()
     await office.case()
+    await office.cases.cancel(office.client, cancelled.case.id, "withdrawn")
+    await office.erasures.keep_clock(await office.store.ledger.marked(limit=10))
     await office.checkpoints.advance()
     size = await oversight.size()
-    assert (size.open_cases, size.all_cases, size.checkpoints, size.stored_faces) == (2, 2, 1, 0)
+    assert (size.open_cases, size.all_cases, size.checkpoints, size.stored_faces) == (2, 3, 1, 3)
+    office.store.advance(31 * 86400)
+    assert (await oversight.size()).open_cases == 0
 
 
 async def verified(office: Office) -> CaseFile:
@@ -121,7 +126,7 @@ async def test_entries_of_all_cases_are_found_by_kind_newest_first(office: Offic
 async def test_pages_of_a_search_join_without_a_gap(office: Office, oversight: Oversight, of_one_case: bool) -> None:
     files = [await verified(office) for _ in range(3)]
     case_id = files[1].case.id if of_one_case else None
-    options = {"mode": "live", "events": EVENTS, **ALWAYS, "case_id": case_id}
+    options = {"mode": "live", "events": EVENTS, **ALWAYS, "chain": case_id}
     whole = (await oversight.search(**options, limit=200)).entries
     pages, cursor = [], None
     while True:
@@ -141,7 +146,7 @@ async def test_a_search_keeps_to_its_time(office: Office, oversight: Oversight, 
     office.store.advance(3600)
     now = await office.store.now()
     case_id = file.case.id if of_one_case else None
-    options = {"mode": "live", "events": EVENTS, "case_id": case_id, "limit": 50}
+    options = {"mode": "live", "events": EVENTS, "chain": case_id, "limit": 50}
     assert (await oversight.search(**options, since=now - 60, before=now + 60)).entries == ()
     assert len((await oversight.search(**options, since=now - 7200, before=now)).entries) == file.entries
     assert (await oversight.search(**options, since=0, before=now - 7200)).entries == ()
