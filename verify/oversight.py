@@ -186,7 +186,9 @@ class Oversight:
         Raises:
             Invalid: `cursor_invalid`.
         """
-        below = None if cursor is None else _checked(cursor, rf"\d{{15}}:(case_[a-z2-7]{{16}}|{OPERATORS_CHAIN}):\d+")
+        below = (
+            None if cursor is None else _checked(cursor, rf"\d{{15}}:(case_[a-z2-7]{{16}}|{OPERATORS_CHAIN}):\d{{1,9}}")
+        )
         if chain is not None:
             return await self._search_chain(chain, events, since=since, before=before, below=below, limit=limit)
         kinds = [f"{mode}:{event}" for event in events]

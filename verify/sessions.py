@@ -173,12 +173,12 @@ class Sessions:
         """Tell the counters how an attempt ended. The outcome stands even if they cannot be told."""
         with suppress(StoreUnavailable):
             file, now = await self.store.load(claim.case_id)
-            await Tally(self.store).count(file.case.mode, decision, signs, now=now)
             device = file.sessions[claim.session_id].device
             if isinstance(decision, Accepted):
                 await self.patience.accepted(file.subjects[claim.subject_id].person)
             elif isinstance(decision, Rejected) and device is not None and file.case.mode != "test":
                 await self.patience.rejected(device, now=now)
+            await Tally(self.store).count(file.case.mode, decision, signs, now=now)
 
     async def claim(self, session_id: str, secret: str, accommodation: Accommodation = EVERYTHING) -> Claim:
         """Draw the challenge and burn it: a session runs once.

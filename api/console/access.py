@@ -70,7 +70,7 @@ class Visitor:
             "version": self.request.app.version,
             "operator": self.session and self.session.operator,
             "form_token": form_token(self.secret),
-            "here": self.request.url.path.removeprefix(self.root),
+            "here": self.request.url.path.removeprefix("/ops"),
             "other_language": _other_language(self),
         }
         html = render(name, language=self.language, **known, **content)

@@ -68,13 +68,17 @@ def search_invalid(field: str, wanted: str) -> ConsoleError:
 
 
 def _chain(given: str) -> str | None:
-    return None if not given else given if given == OPERATORS_CHAIN else known_case(given)
+    if given in {"", OPERATORS_CHAIN}:
+        return given or None
+    return known_case(given)
 
 
 def _time(given: str, field: str) -> datetime | None:
     """A time as a form gives it, in UTC unless it says otherwise; None for an empty one."""
+    if not given:
+        return None
     try:
-        found = datetime.fromisoformat(given) if given else None
-    except ValueError:
+        found = datetime.fromisoformat(given)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise search_invalid(field, "a time such as 2026-11-25T18:00, in UTC") from None
-    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found

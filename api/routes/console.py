@@ -37,7 +37,7 @@ router = APIRouter(prefix="/ops", include_in_schema=False, route_class=ConsoleRo
 
 E = TypeVar("E", bound=StrEnum)
 
-Below = Annotated[int | None, Query(ge=0)]
+Below = Annotated[int | None, Query(ge=0, lt=10**9)]
 """Number of an entry; those before it are shown."""
 
 CASES_A_PAGE = 25

@@ -23,10 +23,10 @@ from benchmarks.phone.person import Actor
 from benchmarks.registration import Filing, new_case
 from liveness.assessment import SIGNALS
 from verify.casefile import CaseState, Provenance, ReferenceState, SessionState, VerificationState
-from verify.decision import _PUBLIC_RETRY, NOT_VERIFIED, Reason
-from verify.fraud import FraudEvidence
+from verify.decision import _PUBLIC_RETRY, NOT_VERIFIED, Reason, Rejected
+from verify.fraud import FraudEvidence, FraudSign
 from verify.fraud_policy import Does
-from verify.operators import WRONG_KEYS, OperatorRole
+from verify.operators import OPERATORS_CHAIN, WRONG_KEYS, OperatorRole
 from verify.oversight import EVENTS
 from verify.standing import Standing
 from verify.tally import NONE
@@ -275,11 +275,15 @@ async def test_nothing_secret_is_on_any_page(api: RunningApi, auditor: Desk, dec
     assert [value for value in similarities if f">{value}<" in pages[-1]] == []
 
 
-async def test_outcomes_and_signals_are_counted(viewer: Desk, decided: Filing) -> None:
+async def test_outcomes_and_signals_are_counted(api: RunningApi, viewer: Desk, decided: Filing) -> None:
     outcomes = await viewer.page("/outcomes")
     assert "mismatch" in outcomes
     assert search(r"accepted</th><td>—</td><td class=\"n\">[1-9]", outcomes)
-    assert "None in the last 7 days" in await viewer.page("/signals?mode=test")
+    now, signs = await api.services.store.now(), (FraudSign(name="device_pace", does="flag"),)
+    await api.services.tally.count("live", Rejected(Reason.LIVENESS, "nose"), signs, now=now)
+    signals = await viewer.page("/signals")
+    assert search(r"<code>nose</code></small></th>\s*<td><span class=\"mark rejected\"></span>rejected</td>", signals)
+    assert search(r"<code>device_pace</code></small></th>\s*<td>flags</td>", signals)
 
 
 async def test_latency_says_whose_it_is(api: RunningApi, viewer: Desk) -> None:
@@ -313,6 +317,9 @@ async def test_an_audit_search_is_by_case_kind_and_time(auditor: Desk, decided: 
 
 BAD_INPUT = {
     "/audit?since=yesterday": (422, "search_invalid"),
+    "/audit?before=0001-01-01T00:00%2B08:00": (422, "search_invalid"),
+    f"/audit?case={OPERATORS_CHAIN}&cursor={0:015d}:{OPERATORS_CHAIN}:{10**20}": (422, "cursor_invalid"),
+    f"/operators?below={10**20}": (422, "request_invalid"),
     "/audit?event=everything": (422, "search_invalid"),
     "/audit?case=欧阳伊丽莎白": (404, "case_unknown"),
     "/audit?mode=both": (422, "request_invalid"),
