@@ -78,8 +78,8 @@ class Limited(VerifyError):
 
 
 class Unavailable(VerifyError):
-    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged` and
-    `checkpoint_damaged` need the operator first, `reference_delayed` an authority."""
+    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `checkpoint_damaged` and
+    `case_damaged` need the operator first, `reference_delayed` an authority."""
 
     def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
         super().__init__(code, message)

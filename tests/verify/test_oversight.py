@@ -233,3 +233,13 @@ async def test_each_harm_to_the_end_of_the_log_is_found(office: Office) -> None:
     await office.store._connection.ask("LSET", f"{key}checkpoints", 1, texts[1])
     await office.store._connection.ask("HSET", f"{key}nodes", "1:0", b"x" * 32)
     assert await codes() == ["leaf_changed"]
+
+
+async def test_a_case_whose_record_cannot_be_read_says_so(office: Office, oversight: Oversight) -> None:
+    file = await verified(office)
+    await office.store._connection.ask("HSET", office.store._file(file.case.id), "case", "{}")
+    office.store._remembered.clear()
+    with pytest.raises(VerifyError) as caught:
+        await oversight.case(file.case.id)
+    assert caught.value.code == "case_damaged"
+    assert [finding.code for finding in (await check_chain(office.store, file.case.id)).findings] == ["case_changed"]
