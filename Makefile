@@ -32,7 +32,7 @@ test: $(SET_UP) lint  ## lint, types, import direction and all tests
 
 screens: $(SET_UP)  ## pictures of every state of the pages in build/screens (needs chromium)
 	$(BIN)/heyan models prepare
-	HEYAN_SCREENS=build/screens $(BIN)/python -m pytest tests/api/test_capture_page.py
+	HEYAN_SCREENS=build/screens $(BIN)/python -m pytest tests/api/test_capture_page.py tests/api/test_console_page.py
 
 lint: $(SET_UP)  ## ruff, mypy strict, import-linter
 	$(BIN)/ruff format --check .

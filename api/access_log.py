@@ -9,8 +9,8 @@ from api.metrics import Metrics
 
 UNROUTED = "unrouted"
 
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked every few seconds by machines: counted, not logged."""
+QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/ops/live"})
+"""Asked every few seconds by machines and open pages: counted, not logged."""
 
 
 class AccessLog:

@@ -17,6 +17,7 @@ from api.routes import (
     cases,
     checkpoints,
     compare,
+    console,
     deputies,
     disputes,
     events,
@@ -57,6 +58,7 @@ ROUTERS = (
     compare,
     health,
     pages,
+    console,
 )
 
 

@@ -14,6 +14,7 @@ from api.commands import (
     keys,
     models,
     officers,
+    operators,
     receipts,
     serve,
     store,
@@ -39,6 +40,7 @@ app.add_typer(receipts.commands, name="receipts")
 app.add_typer(archive.commands, name="archive")
 app.add_typer(audit.commands, name="audit")
 app.add_typer(officers.commands, name="officers")
+app.add_typer(operators.commands, name="operators")
 app.add_typer(subjects.commands, name="subjects")
 app.add_typer(store.commands, name="store")
 

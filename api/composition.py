@@ -35,7 +35,9 @@ from verify.invites import Invites
 from verify.listing import CaseList
 from verify.minimum_rules import MinimumRules, load_minimum_rules
 from verify.officers import Officers, Window
+from verify.operators import Operators
 from verify.outbox import Outbox
+from verify.oversight import Oversight
 from verify.patience import Patience
 from verify.photo_source import NOTHING
 from verify.policy import Policy, load_policy, require_contract
@@ -44,6 +46,7 @@ from verify.sessions import Sessions
 from verify.signing import load_keys
 from verify.simulation import Simulations
 from verify.store import Store, open_store
+from verify.tally import Tally
 from verify.tokens import Tokens
 from verify.webhooks import Webhooks
 
@@ -60,6 +63,9 @@ class Services:
     store: Store
     clients: Clients
     officers: Officers
+    operators: Operators
+    oversight: Oversight
+    tally: Tally
     window: Window
     cases: Cases
     amendments: Amendments
@@ -181,7 +187,8 @@ def _services(
     tokens = Tokens(store=store, rings=keys.rings, issuer=settings.issuer, entropy=entropy)
 
     async def embed_reference(photo: bytes) -> Embedding:
-        return await pool.run(lambda: engine.reference(decode_image(photo)))
+        with metrics.stage("reference"):
+            return await pool.run(lambda: engine.reference(decode_image(photo)))
 
     invites = Invites(
         store=store,
@@ -208,6 +215,9 @@ def _services(
         clients=clients,
         cases=cases,
         officers=Officers(store, entropy),
+        operators=Operators(store, entropy),
+        oversight=Oversight(store),
+        tally=Tally(store),
         window=Window(store=store, vault=keys.vault, entropy=entropy),
         amendments=Amendments(cases),
         case_list=CaseList(cases),

@@ -5,6 +5,7 @@ ApiError
 ├── UnauthorizedError       key_missing
 ├── ForbiddenError          scope_missing
 ├── CredentialMissingError  credential_missing
+├── ConsoleError            role_missing, form_refused, search_invalid
 ├── OverloadedError         overloaded, draining
 ├── TooManyRequestsError    too_many_requests
 ├── IdempotencyPendingError idempotency_in_progress
@@ -56,6 +57,13 @@ class CredentialMissingError(ApiError):
 
     def __init__(self, what: str) -> None:
         super().__init__("credential_missing", f"send the {what} as 'Authorization: Bearer …'", status=401)
+
+
+class ConsoleError(ApiError):
+    """The operator console was asked for what it does not give."""
+
+    def __init__(self, code: str, message: str, *, status: int) -> None:
+        super().__init__(code, message, status=status)
 
 
 class OverloadedError(ApiError):

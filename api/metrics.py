@@ -6,6 +6,8 @@ from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from api.latency import Latencies
+
 STAGE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 """Seconds. One live frame takes some 10 to 100 ms on a core; above 125 ms a session at 8 fps falls behind."""
 
@@ -68,6 +70,7 @@ class Metrics:
             registry=self.registry,
         )
         self.problems = Counter("heyan_problems", "Refused requests by code", ["code"], registry=self.registry)
+        self.latencies = Latencies()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -76,7 +79,9 @@ class Metrics:
         try:
             yield
         finally:
-            self.stage_seconds.labels(stage=name).observe(perf_counter() - started)
+            ended = perf_counter()
+            self.stage_seconds.labels(stage=name).observe(ended - started)
+            self.latencies.note(name, ended - started, now=ended)
 
     def render(self) -> bytes:
         """The text format of Prometheus."""

@@ -36,7 +36,7 @@ FAMILIES: tuple[tuple[type[Exception], int], ...] = (
 )
 """HTTP status by family; the first that fits counts. A model that cannot run is the service's fault."""
 
-BAD_CREDENTIALS = frozenset({"api_key_invalid", "session_secret_invalid", "grant_invalid"})
+BAD_CREDENTIALS = frozenset({"api_key_invalid", "operator_key_invalid", "session_secret_invalid", "grant_invalid"})
 """Refusals that say who the caller is not: 401 (RFC 9110, section 15.5.2) in place of 403."""
 
 HTTP_CODES = {

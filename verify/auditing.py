@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from verify.audit import AuditChainBrokenError, AuditEntry, heads, verify_chain, written_hash
+from verify.audit import GENESIS, AuditChainBrokenError, AuditEntry, heads, verify_chain, written_hash
 from verify.casefile import CaseFile, decode_file
 from verify.checkpoints import Checkpoint, check_checkpoint, leaf_hash_of, text_hash
 from verify.errors import Invalid
 from verify.jose import VerifyingKey
 from verify.ledger import PAGE, Leaf, decode_leaf
 from verify.merkle import Node, grown, root_of, subtrees
+from verify.operators import OPERATORS_CHAIN
 from verify.receipts import CheckedReceipt, check_receipt
 from verify.store import BLOB, Store
 
@@ -68,6 +69,37 @@ class AuditReport:
     def intact(self) -> bool:
         """True if nothing was found."""
         return not self.findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastAudit:
+    """What is remembered of the last audit of the whole store. `at`: Unix seconds by the store's clock."""
+
+    at: float
+    findings: int
+    cases: int
+    entries: int
+    checkpoints: int
+    proven_to: int | None
+
+
+async def remember_audit(store: Store, report: AuditReport) -> None:
+    """Note that the whole store was looked at, for whoever asks when that was. A reminder, and no proof."""
+    last = LastAudit(
+        at=await store.now(),
+        findings=len(report.findings),
+        cases=report.cases,
+        entries=report.entries,
+        checkpoints=report.checkpoints,
+        proven_to=report.proven_to,
+    )
+    await store.put_record("audits", "last", msgspec.json.encode(last))
+
+
+async def last_audit(store: Store) -> LastAudit | None:
+    """The last audit of the whole store; None if there was none."""
+    content = await store.get_record("audits", "last")
+    return None if content is None else msgspec.json.decode(content, type=LastAudit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +155,7 @@ async def audit(
         entries += checked.entries
         uncovered += not checked.covered
         progress("cases", len(seen))
+    findings += await _check_operators(store, log.leaves.pop(OPERATORS_CHAIN, ()))
     findings += [_deleted(case_id) for case_id in log.leaves if case_id not in seen]
     findings += [*anchors.unreadable, *_check_kept(log.checkpoints, anchors)]
     for receipt in anchors.receipts:
@@ -136,6 +169,72 @@ async def audit(
         proven_to=_proven_to(log.checkpoints, anchors),
         anchors=len(anchors.receipts) + len(anchors.checkpoints),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedChain:
+    """What one case's chain came to on its own. `covered`: entries under the newest checkpoint about it."""
+
+    findings: Sequence[Finding]
+    entries: int
+    covered: int
+
+
+async def check_chain(store: Store, case_id: str) -> CheckedChain:
+    """Look at one case: its chain, its record, its receipts, and the newest leaf about it.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    placed = (await store.ledger.latest((case_id,))).get(case_id)
+    leaves = () if placed is None else (placed.leaf,)
+    checked = await _check_case(store, case_id, leaves)
+    return CheckedChain(
+        findings=checked.findings, entries=checked.entries, covered=sum(leaf.entries for leaf in leaves)
+    )
+
+
+async def check_newest(store: Store, *, expected_keys: Sequence[VerifyingKey], most: int) -> Sequence[Finding]:
+    """Look at the newest checkpoints: each signed, each continuing the one before, the last with the tree's root.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    state = await store.ledger.state()
+    findings, last = list[Finding](), None
+    first = max(0, state.checkpoints - most)
+    for number, text in enumerate(await store.ledger.checkpoints(after=first, limit=state.checkpoints - first)):
+        try:
+            checkpoint = check_checkpoint(text, expected_keys=expected_keys)
+        except Invalid as error:
+            where = f"checkpoint {first + number + 1}"
+            return [*findings, Finding(code="checkpoint_invalid", where=where, detail=str(error))]
+        findings += _check_link(last, checkpoint) if last or not first else ()
+        last = checkpoint
+    return [*findings, *(await _check_root(store, last) if last is not None else ())]
+
+
+async def _check_root(store: Store, newest: Checkpoint) -> Iterator[Finding]:
+    """The tree that the store keeps must have the root that was signed."""
+    span = (0, newest.claims.size)
+    if root_of(span, await store.ledger.nodes(subtrees(span))).hex() == newest.claims.root:
+        return iter(())
+    detail = "the tree in the store is not the one that was signed"
+    return iter([Finding(code="leaf_changed", where=f"checkpoint {newest.claims.n}", detail=detail)])
+
+
+async def _check_operators(store: Store, leaves: Sequence[Leaf]) -> Sequence[Finding]:
+    """The chain of what operators did, at one moment."""
+    for _ in range(ATTEMPTS):
+        leaf = (await store.ledger.heads((OPERATORS_CHAIN,))).get(OPERATORS_CHAIN)
+        contents = await store.audit(OPERATORS_CHAIN)
+        if leaf == (await store.ledger.heads((OPERATORS_CHAIN,))).get(OPERATORS_CHAIN):
+            break
+    try:
+        verify_chain(contents, expected_head=leaf.head if leaf else GENESIS)
+    except AuditChainBrokenError as error:
+        return [_broken(OPERATORS_CHAIN, error, contents, leaves)]
+    return [*_check_leaves(OPERATORS_CHAIN, contents, leaves)]
 
 
 async def _read_log(store: Store, keys: Sequence[VerifyingKey], progress: Progress) -> _Log:

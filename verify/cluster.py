@@ -85,8 +85,8 @@ class ClusterConnection(Connection):
         """What goes before a script goes to its own node, and is confirmed there if the script has to be."""
         *before, script = [command for command in commands if command[0] != "WAITAOF"]
         waiting = [command for command in commands if command[0] == "WAITAOF"]
-        for command in before:
-            answers = await self._exchange([command, *waiting])
+        if before:
+            answers = await self._exchange([*before, *waiting])
             if waiting:
                 self._require_confirmed(answers[-1])
         return [None for _ in before] + await self._exchange([script, *waiting])

@@ -85,24 +85,23 @@ class Connection:
         arguments: Sequence[Any],
         *,
         durable: bool,
-        first: Sequence[str | bytes | int] = (),
+        first: Sequence[Command] = (),
     ) -> str:
         """Run a script and, if it must be durable, wait until disks and replicas confirm what it wrote.
 
-        `first`: a command that goes before it over the same connection, and whose answer does not matter.
+        `first`: commands on keys of one slot that go before it over the same connection; their answers do not matter.
 
         Raises:
             StoreUnavailable: no answer or no confirmation. The script may have run.
         """
         wait = durable and await self.has_waitaof()
         waiting = (("WAITAOF", 1, self._replicas, CONFIRM_MS),) if wait else ()
-        before = (first,) if first else ()
-        answers = await self._send((*before, ("EVALSHA", script.sha, len(keys), *keys, *arguments), *waiting))
-        if isinstance(answers[len(before)], NoScriptError):
-            answers = await self._send((*before, ("EVAL", script.text, len(keys), *keys, *arguments), *waiting))
+        answers = await self._send((*first, ("EVALSHA", script.sha, len(keys), *keys, *arguments), *waiting))
+        if isinstance(answers[len(first)], NoScriptError):
+            answers = await self._send((*first, ("EVAL", script.text, len(keys), *keys, *arguments), *waiting))
         if wait:
             self._require_confirmed(answers[-1])
-        return text(_good(answers[len(before)]))
+        return text(_good(answers[len(first)]))
 
     async def has_waitaof(self) -> bool:
         """False for an older store that syncs before every answer. Raises StoreUnavailable if it does not."""

@@ -25,8 +25,8 @@ class VerifyError(Exception):
 
 class NotFound(VerifyError):
     """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`,
-    `appointment_unknown`, `webhook_unknown`, `notice_unknown`, `officer_unknown`, `checkpoint_unknown`,
-    `dispute_unknown`."""
+    `appointment_unknown`, `webhook_unknown`, `notice_unknown`, `officer_unknown`, `operator_unknown`,
+    `checkpoint_unknown`, `dispute_unknown`."""
 
 
 class Invalid(VerifyError):
@@ -36,15 +36,16 @@ class Invalid(VerifyError):
     `id_document_type_unknown`, `id_document_invalid`, `client_name_invalid`, `scope_unknown`, `consent_mismatch`,
     `reference_unusable`, `authority_not_configured`, `token_invalid`, `receipt_invalid`, `receipt_incomplete`,
     `receipt_of_test_mode`,
-    `checkpoint_invalid`, `archive_invalid`, `officer_name_invalid`, `idempotency_key_invalid`, `event_unknown`,
+    `checkpoint_invalid`, `archive_invalid`, `officer_name_invalid`, `operator_name_invalid`, `operator_role_unknown`,
+    `idempotency_key_invalid`, `event_unknown`,
     `cursor_invalid`, `device_invalid`, `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`,
     `webhook_url_refused`."""
 
 
 class Refused(VerifyError):
-    """`api_key_invalid`, `identity_mismatch`, `grant_invalid`, `session_secret_invalid`, `consent_required`,
-    `deputy_not_appointed`, `token_wrong_audience`, `rule_not_met`, `test_mode_only`, `restated_field_mismatch` (then
-    `fields` names what did not match)."""
+    """`api_key_invalid`, `operator_key_invalid`, `identity_mismatch`, `grant_invalid`, `session_secret_invalid`,
+    `consent_required`, `deputy_not_appointed`, `token_wrong_audience`, `rule_not_met`, `test_mode_only`,
+    `restated_field_mismatch` (then `fields` names what did not match)."""
 
     def __init__(self, code: str, message: str, *, fields: tuple[str, ...] = ()) -> None:
         super().__init__(code, message)
@@ -69,7 +70,7 @@ class Gone(VerifyError):
 
 
 class Limited(VerifyError):
-    """`attempts_too_fast`: asked too often; repeat after `retry_after` seconds."""
+    """`attempts_too_fast`, `keys_too_fast`: asked too often; repeat after `retry_after` seconds."""
 
     def __init__(self, code: str, message: str, *, retry_after: float) -> None:
         super().__init__(code, message)
@@ -77,8 +78,8 @@ class Limited(VerifyError):
 
 
 class Unavailable(VerifyError):
-    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged` and
-    `checkpoint_damaged` need the operator first, `reference_delayed` an authority."""
+    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `checkpoint_damaged` and
+    `case_damaged` need the operator first, `reference_delayed` an authority."""
 
     def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
         super().__init__(code, message)

@@ -3,6 +3,7 @@
 Keys, all under one hash tag:
 
     changed       sorted set   cases by the time of their last change; marked before each change, so that none is missed
+    journal:*     sorted sets  by mode and event: the places of all audit entries, by time; noted before each change
     leaves        list         of the tree, in order: a case, its number of audit entries, and its head
     nodes         hash         `level:index` → 32 bytes, of each complete subtree
     latest        hash         case → its newest leaf
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from verify.connection import Connection, Script, text
+from verify.connection import Command, Connection, Script, text
 from verify.errors import StoreUnavailable
 from verify.merkle import Node
 
@@ -126,15 +127,58 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where an audit entry lies: in which case's chain, at which number, and when it was made (ms since 1970)."""
+
+    case: str
+    seq: int
+    at_ms: int
+
+    def entry(self) -> str:
+        """Sorted by text, oldest first."""
+        return f"{self.at_ms:015d}:{self.case}:{self.seq}"
+
+    @classmethod
+    def of(cls, entry: str) -> "Place":
+        """The place that `entry` has written."""
+        at_ms, case, seq = entry.split(":")
+        return cls(case, int(seq), int(at_ms))
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """The log in one store under one key prefix. Everything raises StoreUnavailable if the store does not answer."""
 
     connection: Connection
     prefix: str
 
-    def mark(self, case_id: str, *, at: float) -> tuple[str | bytes | int, ...]:
-        """The command that marks a case as changed; to be sent just before the change, over the same connection."""
-        return ("ZADD", self._key("changed"), repr(at), case_id)
+    def announce(self, case_id: str, *, kind: str, seq: int, at: float) -> tuple[Command, ...]:
+        """The commands that mark a case as changed and note the place of the audit entry that the change appends.
+
+        To be sent just before the change, over the same connection. `kind`: mode and event, as `live:case.opened`.
+        """
+        mark = ("ZADD", self._key("changed"), repr(at), case_id)
+        return mark, ("ZADD", self._key(f"journal:{kind}"), 0, Place(case_id, seq, int(at * 1000)).entry())
+
+    async def places(
+        self, kinds: Sequence[str], *, since_ms: int, below: str | None, before_ms: int, limit: int
+    ) -> tuple[Place, ...]:
+        """Where audit entries of these kinds lie, newest first: from a time on (ms), before another and below a place.
+
+        Some may have come to nothing: an entry was announced, and its change then refused.
+        """
+        start = min(below or "~", f"{before_ms:015d}")
+        span = (f"({start}", f"[{since_ms:015d}", "BYLEX", "REV", "LIMIT", 0, limit)
+        found = await self.connection.ask_all(*(("ZRANGE", self._key(f"journal:{kind}"), *span) for kind in kinds))
+        return tuple(
+            Place.of(each) for each in sorted({text(each) for part in found for each in part}, reverse=True)[:limit]
+        )
+
+    async def counted(self, kinds: Sequence[str], *, since_ms: int) -> dict[str, int]:
+        """How many audit entries of each kind were announced from a time on (ms)."""
+        commands = [("ZLEXCOUNT", self._key(f"journal:{kind}"), f"[{since_ms:015d}", "+") for kind in kinds]
+        counts = await self.connection.ask_all(*commands)
+        return {kind: int(count) for kind, count in zip(kinds, counts, strict=True)}
 
     async def marked(self, *, limit: int) -> tuple[Marked, ...]:
         """Cases that may have changed, longest ago first."""
@@ -160,6 +204,10 @@ class Ledger:
         """Cases that ended at or before a time (Unix seconds), longest ago first."""
         found = await self.connection.ask("ZRANGEBYSCORE", self._key("ends"), "-inf", repr(before), "LIMIT", 0, limit)
         return tuple(text(case) for case in found)
+
+    async def ending_after(self, now: float) -> int:
+        """How many cases end after a time (Unix seconds), as noted: of now, those that are open."""
+        return int(await self.connection.ask("ZCOUNT", self._key("ends"), f"({now!r}", "+inf"))
 
     async def note_faces(self, case_id: str, count: int) -> None:
         """Note how many faces a case stores."""

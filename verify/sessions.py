@@ -38,6 +38,7 @@ from verify.policy import Policy
 from verify.references import blob_name, reference_binding
 from verify.standing import is_verified
 from verify.store import Change, LateError, Store
+from verify.tally import Tally
 from verify.vault import Vault
 
 T = TypeVar("T")
@@ -168,7 +169,7 @@ class Sessions:
             await self.patience.check_device(device, now=now)
         await self.patience.begin(file.subjects[invite.subject_id].person, now=now)
 
-    async def _remember(self, claim: Claim, decision: Decision) -> None:
+    async def _remember(self, claim: Claim, decision: Decision, signs: tuple[FraudSign, ...]) -> None:
         """Tell the counters how an attempt ended. The outcome stands even if they cannot be told."""
         with suppress(StoreUnavailable):
             file, now = await self.store.load(claim.case_id)
@@ -177,6 +178,7 @@ class Sessions:
                 await self.patience.accepted(file.subjects[claim.subject_id].person)
             elif isinstance(decision, Rejected) and device is not None and file.case.mode != "test":
                 await self.patience.rejected(device, now=now)
+            await Tally(self.store).count(file.case.mode, decision, signs, now=now)
 
     async def claim(self, session_id: str, secret: str, accommodation: Accommodation = EVERYTHING) -> Claim:
         """Draw the challenge and burn it: a session runs once.
@@ -276,7 +278,7 @@ class Sessions:
             )
 
         finished = await self._transact(claim.session_id, transition, durable=True)
-        await self._remember(claim, decision)
+        await self._remember(claim, decision, signs)
         return finished
 
     async def _fraud(self, claim: Claim, evidence: Evidence, traces: Traces) -> FraudEvidence:

@@ -53,6 +53,8 @@ TOUCH = Script.of("redis.call('SET', KEYS[1], '1') return 'done'")
 
 PENDING = "pending"
 """Cases whose notices are to be distributed, by when (ms)."""
+ALL_CLIENTS = "all"
+"""In place of a client's id, for the list of everybody's cases."""
 DEADLINES = "deadlines"
 """Cases that may be open, by deadline (ms)."""
 
@@ -243,6 +245,45 @@ class Store:
         """All audit entries of a case, oldest first: see `verify.audit.verify_chain`."""
         return tuple(await self._connection.ask("LRANGE", self._audit(case_id), 0, -1))
 
+    async def entries(self, places: Sequence[tuple[str, int]]) -> list[bytes | None]:
+        """One audit entry of each of these chains, by its number."""
+        commands = [("LINDEX", self._audit(chain), seq) for chain, seq in places]
+        return await self._connection.ask_all(*commands) if commands else []
+
+    async def newest_entries(self, chain: str, *, below: int | None, limit: int) -> tuple[bytes, ...]:
+        """Audit entries of a chain, newest first, below a number if one is given."""
+        last = -1 if below is None else below - 1
+        first = max(0, last - limit + 1) if below is not None else -limit
+        found = await self._connection.ask("LRANGE", self._audit(chain), first, last) if below != 0 else []
+        return tuple(reversed(found))
+
+    async def append(self, chain: str, event: Event, *, kind: str) -> None:
+        """Append an entry to an audit chain that belongs to no case; checkpoints cover it like every other.
+
+        Raises:
+            StoreUnavailable: it may or may not be there. StoreBusy: others kept appending.
+        """
+        async with self._queues.setdefault(chain, asyncio.Lock()):
+            for attempt in range(ATTEMPTS):
+                seq, head, now = await self._chain(chain)
+                entry = link(event, seq=seq, at=now, head=head, nonce=self._entropy(12).hex())
+                answer = await self._connection.run(
+                    COMMIT,
+                    [self._file(chain), self._audit(chain), self._notices(chain)],
+                    [head, entry.head, entry.content, 0, 0, 0],
+                    durable=True,
+                    first=self.ledger.announce(chain, kind=kind, seq=seq, at=now),
+                )
+                if Committed(answer) is Committed.DONE:
+                    return
+                await asyncio.sleep(self._jitter() * 0.01 * (attempt + 1))
+        raise StoreBusy
+
+    async def _chain(self, chain: str) -> tuple[int, str, float]:
+        """Number of entries and head of a chain, and the time."""
+        leaf = (await self.ledger.heads((chain,))).get(chain)
+        return (leaf.entries, leaf.head, await self.now()) if leaf else (0, "", await self.now())
+
     async def notices(self, case_id: str, *, after: int = 0) -> tuple[Notice, ...]:
         """The notices of a case from number `after` on, oldest first; the first is number 0."""
         stored = await self._connection.ask("LRANGE", self._notices(case_id), after, -1)
@@ -309,6 +350,10 @@ class Store:
     async def ask(self, command: str, name: str, *arguments: str | bytes | int) -> Any:
         """One command on the key of this name."""
         return await self._connection.ask(command, self._key(name), *arguments)
+
+    async def ask_each(self, command: str, names: Sequence[str]) -> list[Any]:
+        """One command on each of the keys of these names, in one round trip."""
+        return await self._connection.ask_all(*((command, self._key(name)) for name in names)) if names else []
 
     # Operation
 
@@ -377,7 +422,7 @@ class Store:
                 *(content or b"" for content in blobs.values()),
             ],
             durable=durable,
-            first=self.ledger.mark(case_id, at=at),
+            first=self.ledger.announce(case_id, kind=f"{after.case.mode}:{change.event.name}", seq=seq, at=at),
         )
         done = Committed(answer)
         if notices:
@@ -388,7 +433,9 @@ class Store:
     async def _mark(self, before: CaseFile | None, after: CaseFile, notices: tuple[Notice, ...], *, at: float) -> None:
         case, commands = after.case, list[tuple[str | int, ...]]()
         if before is None:
-            commands.append(("ZADD", self._listed(case.client, case.mode), 0, list_entry(case)))
+            commands += [
+                ("ZADD", self._listed(client, case.mode), 0, list_entry(case)) for client in (case.client, ALL_CLIENTS)
+            ]
         if before is None or before.case.deadline != case.deadline:
             commands.append(("ZADD", self._key(DEADLINES), "LT", _ms(case.deadline) + 1, case.id))
         if notices:

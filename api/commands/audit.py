@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -20,8 +20,9 @@ from api.commands.failing import explained
 from api.commands.receipts import COMPACT, bad_input, read_file, read_keys
 from api.composition import open_store_of
 from api.settings import Settings, load_settings
-from verify.auditing import Anchors, AuditReport, Progress, audit, read_anchors
+from verify.auditing import Anchors, AuditReport, Progress, audit, read_anchors, remember_audit
 from verify.cases import known_case
+from verify.errors import StoreUnavailable
 from verify.jose import SealingKey, VerifyingKey, new_sealing_key
 from verify.scores import Unsealed, unsealed
 from verify.signing import OWN_AUDITOR, PURPOSES, load_keys, read_auditor_key
@@ -108,7 +109,10 @@ def own_keys() -> tuple[VerifyingKey, ...]:
 
 async def _audit(keys: tuple[VerifyingKey, ...], anchors: Anchors, progress: Progress) -> AuditReport:
     async with open_store_of(load_settings()) as store:
-        return await audit(store, expected_keys=keys, anchors=anchors, progress=progress)
+        report = await audit(store, expected_keys=keys, anchors=anchors, progress=progress)
+        with suppress(StoreUnavailable):  # a replica that only reads can be audited too
+            await remember_audit(store, report)
+        return report
 
 
 def _texts(folder: Path) -> dict[str, str]:

@@ -37,7 +37,8 @@ async def start_session(
     """Take a place, burn the challenge, and only then run a model."""
     services.live.admit()
     try:
-        claim = await services.sessions.claim(session_id, message.secret, message.accommodation)
+        with services.metrics.stage("claim"):
+            claim = await services.sessions.claim(session_id, message.secret, message.accommodation)
         attempt = LiveSession(
             engine=services.engine,
             challenge=claim.challenge,

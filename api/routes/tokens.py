@@ -58,7 +58,7 @@ async def redeem_token(body: RedeemToken, client: CallingClient, services: Servi
         roster_version=body.roster_version,
         document_sha256=body.document_sha256,
     )
-    with counted(services.metrics):
+    with counted(services.metrics), services.metrics.stage("redeem"):
         return receipt_body(await services.redemptions.redeem(client, body.token, restated))
 
 
@@ -79,7 +79,7 @@ async def redeem_case(case_id: str, body: RedeemCase, client: CallingClient, ser
         )
         for each in body.tokens
     )
-    with counted(services.metrics):
+    with counted(services.metrics), services.metrics.stage("redeem"):
         receipts = await services.redemptions.redeem_case(client, case_id, presented)
     return ReceiptsBody(receipts=tuple(receipt_body(receipt) for receipt in receipts))
 

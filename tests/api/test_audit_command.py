@@ -13,6 +13,7 @@ from api.cli import app
 from benchmarks.phone.online import Phone
 from benchmarks.phone.person import Actor
 from benchmarks.registration import Filing
+from verify.auditing import last_audit
 
 
 def audit(*arguments: str) -> Result:
@@ -55,6 +56,9 @@ async def test_it_runs_beside_the_service(at_home: RunningApi, decided: Filing, 
     report = json.loads(told.stdout)
     assert (told.exit_code, report["intact"], report["proven_to"]) == (0, True, 1)
     assert report["tail"].startswith("proven to checkpoint 1 of ")
+    last = await last_audit(at_home.services.store)
+    assert last is not None
+    assert (last.findings, last.cases, last.proven_to) == (0, 1, 1)
 
 
 async def test_it_tells_what_does_not_fit(at_home: RunningApi, decided: Filing) -> None:
