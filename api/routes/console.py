@@ -111,7 +111,7 @@ async def outcomes(who: SignedIn, mode: Mode = "live") -> Response:
 
 
 @router.get("/signals")
-async def signals(who: SignedIn, mode: Mode = "live") -> Response:
+async def signals(who: Auditing, mode: Mode = "live") -> Response:
     """Which signals decided, and which signs of fraud fired."""
     tally, now = who.services.tally, await who.services.store.now()
     hours = await tally.by_hour(WEEK_HOURS, mode=mode, now=now)

@@ -32,8 +32,8 @@ from verify.standing import Standing
 from verify.tally import NONE
 
 PAGES = {
-    "viewer": ("", "/live", "/latency", "/outcomes", "/signals", "/cases", "/checkpoints", "/system"),
-    "auditor": ("/audit", "/operators"),
+    "viewer": ("", "/live", "/latency", "/outcomes", "/cases", "/checkpoints", "/system"),
+    "auditor": ("/signals", "/audit", "/operators"),
 }
 SECRETS = ("欧阳伊丽莎白", "X98765432", "机密控股有限公司", "对手方甲乙丙", "FILE-4711", "the applicant's own words")
 
@@ -275,13 +275,13 @@ async def test_nothing_secret_is_on_any_page(api: RunningApi, auditor: Desk, dec
     assert [value for value in similarities if f">{value}<" in pages[-1]] == []
 
 
-async def test_outcomes_and_signals_are_counted(api: RunningApi, viewer: Desk, decided: Filing) -> None:
-    outcomes = await viewer.page("/outcomes")
+async def test_outcomes_and_signals_are_counted(api: RunningApi, auditor: Desk, decided: Filing) -> None:
+    outcomes = await auditor.page("/outcomes")
     assert "mismatch" in outcomes
     assert search(r"accepted</th><td>—</td><td class=\"n\">[1-9]", outcomes)
     now, signs = await api.services.store.now(), (FraudSign(name="device_pace", does="flag"),)
     await api.services.tally.count("live", Rejected(Reason.LIVENESS, "nose"), signs, now=now)
-    signals = await viewer.page("/signals")
+    signals = await auditor.page("/signals")
     assert search(r"<code>nose</code></small></th>\s*<td><span class=\"mark rejected\"></span>rejected</td>", signals)
     assert search(r"<code>device_pace</code></small></th>\s*<td>flags</td>", signals)
 

@@ -120,7 +120,7 @@ async def test_it_is_as_good_in_the_dark_and_for_a_viewer(api: RunningApi, brows
     base = str(api.http.base_url).rstrip("/")
     async with phone_browser(browser, base, dict(words("zh")), viewport=DESKTOP, color_scheme="dark") as console:
         await sign_in(console, api, "viewer")
-        for name, path in {"overview": "", "signals": "/signals", "case": f"/cases/{busy.id}"}.items():
+        for name, path in {"overview": "", "outcomes": "/outcomes", "case": f"/cases/{busy.id}"}.items():
             await console.page.goto(f"{base}/ops{path}")
             await look(console, f"{name}-dark")
         console.nothing_wrong()
