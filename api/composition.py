@@ -231,6 +231,7 @@ def _services(
             tokens=tokens,
             rings=keys.rings,
             checkpoints=checkpoints,
+            vault=keys.vault,
             entropy=entropy,
             algorithm=settings.receipt_algorithm,
         ),
