@@ -77,7 +77,7 @@ def civil_minute(at: float, language: Language) -> str:
     local = datetime.fromtimestamp(at, CIVIL_TIME)
     clock = f"{local:%H:%M}"
     if language == "zh":
-        return f"{local.year}年{local.month}月{local.day}日{clock}(北京时间)"
+        return f"{local.year}年{local.month}月{local.day}日{clock}（北京时间）"
     return f"{local:%Y-%m-%d} {clock} (UTC+8)"
 
 

@@ -58,5 +58,5 @@ async def test_a_letter_does_not_show_contact_and_link(office: Office) -> None:
 
 
 def test_times_are_those_of_china() -> None:
-    assert civil_minute(1795773600.0, "zh") == "2026年11月27日18:00(北京时间)"
+    assert civil_minute(1795773600.0, "zh") == "2026年11月27日18:00（北京时间）"
     assert civil_minute(1795773600.0, "en") == "2026-11-27 18:00 (UTC+8)"
