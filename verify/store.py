@@ -452,15 +452,13 @@ class Store:
         self, before: CaseFile | None, after: CaseFile, notices: tuple[Notice, ...], *, at: float
     ) -> None:
         """Let what a commit has left be worked off at once, or when it is due."""
-        case, commands = after.case, list[tuple[str | int, ...]]()
-        if notices:
-            commands.append(("ZADD", self._key(PENDING), _ms(at), case.id))
-        for each in newly_queued(before, after):
-            due = _ms(each.due_at or at)
-            commands.append(("ZADD", self._key(MESSAGES), "LT", due, message_mark(case.id, each.id)))
-        if commands:
-            with suppress(StoreUnavailable):  # then the marks from before lead to it, a little later
-                await self._connection.ask_all(*commands)
+        case_id = after.case.id
+        with suppress(StoreUnavailable):  # then the marks from before lead to it, a little later
+            if notices:
+                await self._connection.ask("ZADD", self._key(PENDING), _ms(at), case_id)
+            for each in newly_queued(before, after):
+                due, mark = _ms(each.due_at or at), message_mark(case_id, each.id)
+                await self._connection.ask("ZADD", self._key(MESSAGES), "LT", due, mark)
 
     def _remember(self, file: CaseFile) -> CaseFile:
         self._remembered[file.case.id] = file
