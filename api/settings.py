@@ -169,6 +169,14 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _links_lead_here(self) -> Self:
+        """A link that is sent must lead here from a phone, which an address made from host and port rarely does."""
+        sends = self.sms_url is not None or self.smtp_host is not None
+        if sends and self.public_url is None and not self.tls:
+            raise ValueError("HEYAN_SMS_URL and HEYAN_SMTP_HOST need HEYAN_PUBLIC_URL")
+        return self
+
+    @model_validator(mode="after")
     def _can_send_mail(self) -> Self:
         if self.smtp_host is not None and self.smtp_from is None:
             raise ValueError("HEYAN_SMTP_HOST needs HEYAN_SMTP_FROM")

@@ -16,6 +16,8 @@ from api.settings import Settings
 from benchmarks.registration import Filing, Registration
 from models.engine import Engine
 
+HERE = "https://verify.example"
+
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[Receiver]:
@@ -29,7 +31,9 @@ async def sending(
 ) -> AsyncIterator[RunningApi]:
     """A service with a gateway for text messages and no mail server."""
     (tmp_path / "keys").symlink_to(shared_keys)
-    settings = Settings(data_dir=tmp_path, port=0, store_url=api_store_url, workers=2, sms_url=gateway.url)
+    settings = Settings(
+        data_dir=tmp_path, port=0, store_url=api_store_url, workers=2, public_url=HERE, sms_url=gateway.url
+    )
     async with running_api(settings, engine) as running:
         yield running
 

@@ -16,6 +16,7 @@ from verify.messages import ACCEPTED, Attempted
 
 pytestmark = pytest.mark.filterwarnings("ignore:Session.login_data:DeprecationWarning")  # of aiosmtpd itself
 
+HERE = "https://verify.example"
 NOW = 1795752000.0
 
 LETTER = Letter(
@@ -43,7 +44,12 @@ def served_by(ca: trustme.CA) -> ssl.SSLContext:
 
 
 def mail(server: MailServer, **settings: Any) -> Mail:
-    known = {"smtp_host": "127.0.0.1", "smtp_port": server.port, "smtp_from": "no-reply@registry.example.cn"}
+    known = {
+        "public_url": HERE,
+        "smtp_host": "127.0.0.1",
+        "smtp_port": server.port,
+        "smtp_from": "no-reply@registry.example.cn",
+    }
     opened = open_mail(Settings(**{**known, **settings}))
     assert opened is not None
     return opened
@@ -130,4 +136,4 @@ async def test_a_server_that_is_not_there_is_unreachable() -> None:
 
 def test_an_address_that_is_none_stops_the_start() -> None:
     with pytest.raises(SettingsError, match="HEYAN_SMTP_FROM"):
-        open_mail(Settings(smtp_host="127.0.0.1", smtp_from="registry"))
+        open_mail(Settings(public_url=HERE, smtp_host="127.0.0.1", smtp_from="registry"))

@@ -30,6 +30,7 @@ from verify.contacts import contact
 from verify.dispatch import LEASE_SECONDS, Dispatch
 from verify.messages import RETRY_SECONDS
 
+HERE = "https://verify.example"
 MAILBOX = "zhang.sanfeng@example.com"
 NOON = 1795752000.0
 """In China; the store's clock in tests that mind the time of day."""
@@ -80,6 +81,7 @@ def servers(gateway: Receiver, mail: MailServer) -> tuple[Receiver, MailServer]:
 @pytest.fixture
 def settings(gateway: Receiver, mail: MailServer) -> Settings:
     return Settings(
+        public_url=HERE,
         sms_url=gateway.url,
         smtp_host="127.0.0.1",
         smtp_port=mail.port,

@@ -78,9 +78,17 @@ def test_a_bad_value_is_named_and_never_quoted(monkeypatch: pytest.MonkeyPatch, 
 def test_mail_in_clear_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEYAN_SMTP_FROM", "no-reply@registry.example.cn")
     monkeypatch.setenv("HEYAN_SMTP_TLS", "none")
+    monkeypatch.setenv("HEYAN_PUBLIC_URL", "https://verify.example")
     assert load_settings(smtp_host="127.0.0.1").smtp_tls == "none"
     with pytest.raises(SettingsError, match="HEYAN_SMTP_TLS"):
         load_settings(smtp_host="mail.example")
+
+
+def test_whoever_sends_links_says_where_they_lead() -> None:
+    with pytest.raises(SettingsError, match="HEYAN_PUBLIC_URL"):
+        load_settings(sms_url="https://sms.example")
+    load_settings(sms_url="https://sms.example", public_url="https://verify.example")
+    load_settings(sms_url="https://sms.example", tls=True)
 
 
 @pytest.mark.parametrize(("text", "hours"), [("2", (2.0,)), ("12, 2", (12.0, 2.0)), ("0.5", (0.5,)), ("none", ())])

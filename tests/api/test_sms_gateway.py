@@ -18,6 +18,7 @@ from api.sms_gateway import SmsGateway, open_sms_gateway
 from verify.message_texts import Letter
 from verify.messages import ACCEPTED, Attempted
 
+HERE = "https://verify.example"
 NOW = 1795752000.0
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -45,7 +46,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 def gateway(receiver: Receiver, **settings: Any) -> SmsGateway:
-    opened = open_sms_gateway(Settings(sms_url=receiver.url, **settings))
+    opened = open_sms_gateway(Settings(public_url=HERE, sms_url=receiver.url, **settings))
     assert opened is not None
     return opened
 
@@ -105,7 +106,7 @@ async def test_the_operator_words_the_body(receiver: Receiver, tmp_path: Path) -
 )
 def test_a_body_that_cannot_work_stops_the_start(tmp_path: Path, body: Any, hint: str) -> None:
     with pytest.raises(SettingsError, match=f"HEYAN_SMS_BODY.*{hint}") as caught:
-        open_sms_gateway(Settings(sms_url="https://sms.example", sms_body=file(tmp_path, body)))
+        open_sms_gateway(Settings(public_url=HERE, sms_url="https://sms.example", sms_body=file(tmp_path, body)))
     assert caught.value.code == "setting_invalid"
 
 
@@ -132,7 +133,7 @@ async def test_headers_carry_a_credential(receiver: Receiver, tmp_path: Path) ->
 )
 def test_headers_that_cannot_be_sent_stop_the_start_and_are_not_quoted(tmp_path: Path, headers: Any) -> None:
     with pytest.raises(SettingsError, match="HEYAN_SMS_HEADERS") as caught:
-        open_sms_gateway(Settings(sms_url="https://sms.example", sms_headers=file(tmp_path, headers)))
+        open_sms_gateway(Settings(public_url=HERE, sms_url="https://sms.example", sms_headers=file(tmp_path, headers)))
     assert "hunter2" not in str(caught.value)
 
 
@@ -149,15 +150,17 @@ async def test_requests_are_signed_so_that_the_gateway_can_check_them(receiver: 
 )
 def test_a_key_that_is_none_stops_the_start_and_is_not_quoted(tmp_path: Path, content: str) -> None:
     with pytest.raises(SettingsError, match="HEYAN_SMS_SIGNING_KEY") as caught:
-        open_sms_gateway(Settings(sms_url="https://sms.example", sms_signing_key=file(tmp_path, content)))
+        open_sms_gateway(
+            Settings(public_url=HERE, sms_url="https://sms.example", sms_signing_key=file(tmp_path, content))
+        )
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_file_that_is_missing_is_named_by_its_setting(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="HEYAN_SMS_HEADERS"):
-        open_sms_gateway(Settings(sms_url="https://sms.example", sms_headers=tmp_path / "none"))
+        open_sms_gateway(Settings(public_url=HERE, sms_url="https://sms.example", sms_headers=tmp_path / "none"))
     with pytest.raises(SettingsError, match="HEYAN_DELIVERY_CA"):
-        open_sms_gateway(Settings(sms_url="https://sms.example", delivery_ca=tmp_path / "none"))
+        open_sms_gateway(Settings(public_url=HERE, sms_url="https://sms.example", delivery_ca=tmp_path / "none"))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +207,7 @@ async def test_only_a_gateway_of_the_trusted_authority_is_written_to(tmp_path: P
         ca.issue_cert("127.0.0.1").configure_cert(tls)
         async with receiving(tls) as receiver:
             url = receiver.url.replace("http://", "https://")
-            opened = open_sms_gateway(Settings(sms_url=url, delivery_ca=tmp_path / "ca.pem"))
+            opened = open_sms_gateway(Settings(public_url=HERE, sms_url=url, delivery_ca=tmp_path / "ca.pem"))
             assert opened is not None
             assert await opened.send(LETTER, now=NOW) == attempted
             assert len(receiver.received) == (attempted == ACCEPTED)
