@@ -313,7 +313,6 @@ class Message:
     code_sealed: bytes
     """The code in the message's link."""
     state: MessageState
-    queued_at: float | None
     due_at: float | None
     """When it is to be tried next, while it is queued."""
     until: float

@@ -5,7 +5,7 @@ A message is part of its case file and is stored by the very commit that gives r
 contact and link are dropped with the end of each message, and what could show whose it was with its person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ from verify.casefile import (
     Message,
     MessageKind,
     MessageState,
-    Subject,
+    ReferenceState,
     VerificationState,
 )
 from verify.identity_documents import CIVIL_TIME
@@ -104,37 +104,33 @@ def ended(message: Message, state: MessageState) -> Message:
 
 def without_moot(file: CaseFile) -> CaseFile:
     """The file with all messages cancelled that are to no purpose, and nothing left of those to people who are gone."""
-    changed = (_as_it_stands(file, message) for message in file.messages.values())
+    verified = _verified(file) if file.messages else {}
+    changed = (_as_it_stands(file, message, verified) for message in file.messages.values())
     return file.with_(*(each for each in changed if each != file.messages[each.id]))
 
 
-def _as_it_stands(file: CaseFile, message: Message) -> Message:
-    gone = _is_gone(file.subjects[message.subject_id])
-    if message.state in PENDING and (gone or _is_moot(file, message)):
+def _as_it_stands(file: CaseFile, message: Message, verified: Mapping[str, float]) -> Message:
+    gone = not file.subjects[message.subject_id].id_hash  # erased, or taken off the roster
+    if message.state in PENDING and (gone or _is_moot(file, message, verified)):
         message = ended(message, MessageState.CANCELLED)
     return replace(message, to_masked="") if gone else message
 
 
-def _is_gone(subject: Subject) -> bool:
-    """Erased, or taken off the roster."""
-    return not subject.id_hash
-
-
-def _is_moot(file: CaseFile, message: Message) -> bool:
+def _is_moot(file: CaseFile, message: Message, verified: Mapping[str, float]) -> bool:
     invite, is_over = file.invites[message.invite_id], file.case.state is not CaseState.OPEN
     if message.kind is MessageKind.RESULT:
         never = is_over or invite.state in {InviteState.REVOKED, InviteState.DECLINED}
         return message.state is MessageState.WAITING and never
-    return is_over or invite.state not in USABLE or _has_verified(file, invite)
+    is_stuck = file.subjects[message.subject_id].reference_state in {ReferenceState.UNUSABLE, ReferenceState.ERASED}
+    has_verified = verified.get(message.subject_id, 0.0) >= invite.issued_at
+    return is_over or invite.state not in USABLE or is_stuck or has_verified
 
 
-def _has_verified(file: CaseFile, invite: Invite) -> bool:
-    """Since the link was made: at the window too, which leaves the link as it is."""
+def _verified(file: CaseFile) -> Mapping[str, float]:
+    """When each subject has last verified, with what counts: at the window too, which leaves their link as it is."""
     good = {VerificationState.ACTIVE, VerificationState.REDEEMED}
-    return any(
-        each.subject_id == invite.subject_id and each.state in good and each.verified_at >= invite.issued_at
-        for each in file.verifications.values()
-    )
+    found = [(each.verified_at, each.subject_id) for each in file.verifications.values() if each.state in good]
+    return {subject_id: at for at, subject_id in sorted(found)}
 
 
 def newly_queued(before: CaseFile | None, after: CaseFile) -> tuple[Message, ...]:

@@ -107,7 +107,6 @@ class Messenger:
             kind=kind,
             code_sealed=seal(self.vault, case, code, code_binding(invite.subject_id, blank.id)),
             state=MessageState.QUEUED,
-            queued_at=invite.issued_at,
             due_at=at,
             until=invite.expires_at,
         )
@@ -125,7 +124,6 @@ class Messenger:
             to_sealed=seal(self.vault, case, wanted.contact.to, contact_binding(invite.subject_id, message_id)),
             code_sealed=b"",
             state=MessageState.WAITING,
-            queued_at=None,
             due_at=None,
             until=case.deadline,
         )
@@ -149,7 +147,6 @@ def results(
                     message,
                     code_sealed=seal(vault, file.case, code, code_binding(subject_id, message.id)),
                     state=MessageState.QUEUED,
-                    queued_at=now,
                     due_at=now,
                     until=now + RESULT_SECONDS,
                 )

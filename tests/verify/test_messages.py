@@ -7,10 +7,11 @@ from datetime import datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from registry_office import VOTE, Office, agreement, person, restate
+from registry_office import FACELESS, VOTE, Office, agreement, person, photo, restate
 
 from verify.amendments import CaseChanges
 from verify.casefile import CaseFile, CaseState, Details, Invite, InviteState, Message, MessageKind, MessageState, Rule
+from verify.errors import Invalid
 from verify.identity_documents import CIVIL_TIME
 from verify.invites import INVITE_SECONDS
 from verify.messages import (
@@ -37,7 +38,6 @@ QUEUED = Message(
     to_sealed=b"contact",
     code_sealed=b"code",
     state=MessageState.QUEUED,
-    queued_at=NOON,
     due_at=NOON,
     until=NOON + 86400,
 )
@@ -226,6 +226,15 @@ async def test_whoever_is_gone_has_no_masked_contact_either(office: Office, happ
     issued = await office.send_invite(file, subject)
     await happens(office, file, subject, issued.code)
     assert {each.to_masked for each in (await office.file(file.case.id)).messages.values()} == {""}
+
+
+async def test_nobody_is_reminded_of_what_they_cannot_do(office: Office) -> None:
+    file, (subject,) = await office.case(subjects=(person(photo=photo(FACELESS)),))
+    code = (await office.send_invite(file, subject)).code
+    with pytest.raises(Invalid, match="cannot be used"):
+        await office.agree(code)
+    states = {each.state for each in (await office.file(file.case.id)).messages.values()}
+    assert states == {MessageState.CANCELLED}
 
 
 async def test_consent_alone_cancels_nothing(office: Office) -> None:
