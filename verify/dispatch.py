@@ -4,6 +4,7 @@ A message that is due is leased for a minute, by moving its mark in one script: 
 again, under the same id, by which the gateway can tell. What came of an attempt is a transition of its case.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from verify.audit import Detail, Event
@@ -17,6 +18,13 @@ from verify.store import MESSAGES, Change, Store
 from verify.vault import Vault
 
 LEASE_SECONDS = 60.0
+
+EVENTS: Mapping[MessageState, str] = {
+    MessageState.QUEUED: "message.delayed",
+    MessageState.SENT: "message.sent",
+    MessageState.UNDELIVERABLE: "message.undeliverable",
+}
+"""What an attempt is called in the audit, by how the message stands after it."""
 
 _LEASE = Script.of("""
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
@@ -145,9 +153,8 @@ class Dispatch:
         def transition(file: CaseFile, _: float) -> Change[None]:
             if file.messages[before.id] != before:
                 raise _SupersededError
-            state = "delayed" if after.state is MessageState.QUEUED else after.state.value
             details: dict[str, Detail] = {"message": after.id, "reason": after.reason or ""}
-            event = Event(name=f"message.{state}", actor="service", details=details)
+            event = Event(name=EVENTS[after.state], actor="service", details=details)
             return Change(after=file.with_(after), event=event, value=None)
 
         try:
