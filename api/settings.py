@@ -160,9 +160,13 @@ class Settings(BaseSettings):
         """Contacts and links go there: encrypted, unless it is on this machine. Credentials have files of their own."""
         if value is None:
             return None
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+            named = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            raise ValueError("must be a web address") from None
         local = parts.scheme == "http" and parts.hostname in LOOPBACK
-        if not parts.hostname or not (parts.scheme == "https" or local):
+        if not named or not (parts.scheme == "https" or local):
             raise ValueError("must begin with https://, or with http:// and a loopback address")
         if "@" in parts.netloc or "#" in value:
             raise ValueError("must be without user, password and fragment")
@@ -189,11 +193,13 @@ class Settings(BaseSettings):
     @field_validator("reminder_hours")
     @classmethod
     def _are_hours(cls, value: str) -> str:
-        hours = hours_of(value)
-        if len(set(hours)) > MOST_REMINDERS or not all(0 < each < LINK_HOURS for each in hours):
-            raise ValueError(
-                f"must be up to {MOST_REMINDERS} numbers of hours below {LINK_HOURS}, with commas; or none"
-            )
+        rule = f"must be up to {MOST_REMINDERS} numbers of hours below {LINK_HOURS}, with commas; or none"
+        try:
+            hours = hours_of(value)
+        except ValueError:
+            raise ValueError(rule) from None
+        if len(hours) > MOST_REMINDERS or not all(0 < each < LINK_HOURS for each in hours):
+            raise ValueError(rule)
         return value
 
     @property

@@ -16,6 +16,7 @@ from mail_server import MailServer, mail_server
 from receiver import Receiver, receiving
 from registry_office import NUMBER, ClockedStore, Office, agreement, open_office, restate
 from structlog import get_logger
+from valkey_process import kill_and_start
 
 from api.delivery import delivering
 from api.logs import configure_logs
@@ -28,6 +29,7 @@ from verify.connection import connect
 from verify.contact_limits import ContactLimits
 from verify.contacts import contact
 from verify.dispatch import LEASE_SECONDS, Dispatch
+from verify.embedded import EmbeddedValkey
 from verify.messages import RETRY_SECONDS
 
 HERE = "https://verify.example"
@@ -205,6 +207,25 @@ async def test_a_restart_between_storing_and_sending_loses_nothing(
     assert await replica.turn() == 1
     assert code in json.loads(gateway.received[0].body)["text"]
     assert await standing(office, file) == [("invitation", "sent", None)]
+
+
+async def test_a_store_that_is_killed_between_storing_and_sending_loses_nothing(
+    settings: Settings, gateway: Receiver, tmp_path: Path
+) -> None:
+    embedded = EmbeddedValkey(tmp_path / "store")
+    await embedded.start(supervise=False)
+    try:
+        async with ClockedStore(connect(embedded.url)) as store:
+            office = await open_office(store, tmp_path)
+            file, _, code = await invited(office, result=True)
+        await kill_and_start(embedded)
+        async with ClockedStore(connect(embedded.url)) as store:
+            office = replace(office, store=store)
+            assert await worker_of(office, store, settings).turn() == 1
+            assert await standing(office, file) == [("invitation", "sent", None), ("result", "waiting", None)]
+    finally:
+        await embedded.close()
+    assert code in json.loads(gateway.received[0].body)["text"]
 
 
 async def test_what_is_sent_twice_has_the_same_key(
