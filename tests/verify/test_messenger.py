@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import msgspec
 import pytest
 from registry_office import NUMBER, Office, restate
 
@@ -224,11 +223,3 @@ async def test_the_chain_and_the_record_agree(office: Office) -> None:
     await office.checkpoints.advance()
     keys = office.keys.rings["checkpoint"].ring.published()
     assert (await audit(office.store, expected_keys=keys)).intact
-
-
-async def test_a_case_from_before_there_were_messages_can_be_read(office: Office) -> None:
-    file, (subject,) = await office.case()
-    fields = await office.store.ledger.record(file.case.id)
-    assert not [name for name in fields if name.startswith("message:")]
-    assert msgspec.json.decode(fields[f"subject:{subject}"])["id"] == subject
-    assert (await office.file(file.case.id)).messages == {}
