@@ -9,6 +9,7 @@ from api.commands import (
     archive,
     audit,
     compare,
+    delivery,
     doctor,
     jwks,
     keys,
@@ -36,6 +37,7 @@ app.command()(jwks.jwks)
 app.add_typer(models.commands, name="models")
 app.add_typer(keys.commands, name="keys")
 app.add_typer(webhooks.commands, name="webhooks")
+app.add_typer(delivery.commands, name="delivery")
 app.add_typer(receipts.commands, name="receipts")
 app.add_typer(archive.commands, name="archive")
 app.add_typer(audit.commands, name="audit")

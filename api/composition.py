@@ -13,9 +13,11 @@ from api.delivery import DeliveryWorker
 from api.first_client import ensure_first_client
 from api.inference import InferencePool
 from api.live_sessions import LiveSessions, Timing
+from api.message_worker import MessageWorker
 from api.metrics import Metrics
 from api.outbound import Outbound
 from api.rate_limit import RateLimit
+from api.senders import open_senders
 from api.sequencer import Sequencer
 from api.settings import Settings
 from api.watching import Places, Watching
@@ -27,12 +29,15 @@ from verify.archive import Archives
 from verify.cases import Cases
 from verify.checkpoints import Checkpoints
 from verify.clients import Clients
+from verify.contact_limits import ContactLimits
 from verify.deliveries import Deliveries
+from verify.dispatch import Dispatch
 from verify.disputes import Disputes
 from verify.erasure import Erasures
 from verify.idempotency import Answers
 from verify.invites import Invites
 from verify.listing import CaseList
+from verify.messenger import Messenger
 from verify.minimum_rules import MinimumRules, load_minimum_rules
 from verify.officers import Officers, Window
 from verify.operators import Operators
@@ -71,6 +76,7 @@ class Services:
     amendments: Amendments
     case_list: CaseList
     invites: Invites
+    messenger: Messenger
     disputes: Disputes
     sessions: Sessions
     simulations: Simulations
@@ -85,6 +91,7 @@ class Services:
     deliveries: Deliveries
     outbound: Outbound
     delivery_worker: DeliveryWorker
+    message_worker: MessageWorker
     watching: Watching
     pool: InferencePool
     live: LiveSessions
@@ -103,7 +110,8 @@ async def open_services(
 
     Raises:
         models.errors.ModelError: weights are missing, damaged or cannot run.
-        SettingsError: `setting_invalid` for certificates of an authority's connection that cannot be used.
+        SettingsError: `setting_invalid` for certificates of an authority's connection, or files of a channel, that
+            cannot be used.
         PolicyError: the policy is unknown, or is for other weights.
         verify.errors.Invalid: `minimum_rules_invalid`.
         verify.errors.Unavailable: no store, or a damaged key file.
@@ -160,7 +168,7 @@ def _services(
     entropy = secrets.token_bytes
     keys = load_keys(settings.data_dir, entropy=entropy, auditor_key=settings.auditor_key)
     metrics, log = Metrics(), get_logger("heyan")
-    authority = open_authority(settings, metrics)
+    authority, senders = open_authority(settings, metrics), open_senders(settings)
     clients = Clients(store, entropy)
     cases = Cases(
         store=store,
@@ -197,6 +205,9 @@ def _services(
         embed_reference=embed_reference,
         photos=NOTHING if authority is None else authority,
     )
+    limits = ContactLimits(
+        store=store, vault=keys.vault, per_hour=settings.contact_per_hour, per_day=settings.contact_per_day
+    )
     sessions = Sessions(
         store=store,
         vault=keys.vault,
@@ -222,6 +233,15 @@ def _services(
         amendments=Amendments(cases),
         case_list=CaseList(cases),
         invites=invites,
+        messenger=Messenger(
+            store=store,
+            vault=keys.vault,
+            entropy=entropy,
+            invites=invites,
+            limits=limits,
+            channels=frozenset(senders),
+            reminder_hours=settings.reminders,
+        ),
         disputes=Disputes(store=store, entropy=entropy),
         sessions=sessions,
         simulations=Simulations(store=store, vault=keys.vault, invites=invites, sessions=sessions),
@@ -231,6 +251,7 @@ def _services(
             tokens=tokens,
             rings=keys.rings,
             checkpoints=checkpoints,
+            vault=keys.vault,
             entropy=entropy,
             algorithm=settings.receipt_algorithm,
         ),
@@ -254,6 +275,17 @@ def _services(
             webhooks=webhooks,
             deliveries=deliveries,
             outbound=outbound,
+            jitter=random,
+            metrics=metrics,
+            log=log,
+        ),
+        message_worker=MessageWorker(
+            store=store,
+            dispatch=Dispatch(store=store, vault=keys.vault),
+            limits=limits,
+            senders=senders,
+            link_url=f"{public_url}/",
+            report_url=settings.report_url or f"{public_url}/report",
             jitter=random,
             metrics=metrics,
             log=log,

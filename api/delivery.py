@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from time import monotonic
+from typing import Protocol
 
 from structlog.stdlib import BoundLogger
 
@@ -102,10 +103,17 @@ class DeliveryWorker:
         self.metrics.deliveries.labels(state=after.state).inc()
 
 
+class Worker(Protocol):
+    """Whoever delivers something."""
+
+    async def run(self) -> None:
+        """Turn after turn, until it is cancelled."""
+
+
 @asynccontextmanager
-async def delivering(worker: DeliveryWorker) -> AsyncIterator[None]:
+async def delivering(worker: Worker) -> AsyncIterator[None]:
     """Deliver in the background. What is under way when it ends is tried again by whoever leases it next."""
-    task = asyncio.create_task(worker.run(), name="deliveries")
+    task = asyncio.create_task(worker.run(), name=type(worker).__name__)
     try:
         yield
     finally:

@@ -58,6 +58,12 @@ class Metrics:
             ["state"],
             registry=self.registry,
         )
+        self.messages = Counter(
+            "heyan_message_attempts",
+            "Attempts to send a message to a person, by channel and how the message stands after it",
+            ["channel", "state"],
+            registry=self.registry,
+        )
         self.photos_sought = Counter(
             "heyan_authority_photos",
             "Photos that an authority was asked for, by answer: found, photo_not_found, name_mismatch, delayed, paused",

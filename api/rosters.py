@@ -1,5 +1,6 @@
 """Translation between the bodies of cases and the values of `verify`."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from api.schemas.cases import (
@@ -20,11 +21,15 @@ from api.schemas.cases import (
     RuleBody,
     SubjectBody,
 )
+from api.schemas.invites import DeliverBody
+from api.schemas.messages import MessageBody
 from verify.amendments import CaseChanges
-from verify.casefile import Details, Money, Organisation, Rule, Subject
+from verify.casefile import Details, Message, Money, Organisation, Rule, Subject
 from verify.cases import CaseView, NewCase
+from verify.contacts import contact
 from verify.enrolment import NewOrganisation, NewSubject
 from verify.identity_documents import IdentityDocument
+from verify.messenger import Wanted
 from verify.standing import Standing
 
 
@@ -120,7 +125,12 @@ def case_body(view: CaseView) -> CaseBody:
         opened_at=datetime.fromtimestamp(case.opened_at, UTC),
         deadline=datetime.fromtimestamp(case.deadline, UTC),
         subjects=tuple(
-            _subject_body(each, view.standings[each.id], disputed=each.id in disputed)
+            _subject_body(
+                each,
+                view.standings[each.id],
+                disputed=each.id in disputed,
+                messages=(message for message in view.file.messages.values() if message.subject_id == each.id),
+            )
             for each in view.file.roster.values()
         ),
         organisations=tuple(_organisation_body(each) for each in view.file.legal_persons.values()),
@@ -146,7 +156,34 @@ def _organisation_body(organisation: Organisation) -> OrganisationBody:
     )
 
 
-def _subject_body(subject: Subject, standing: Standing, *, disputed: bool) -> SubjectBody:
+def message_body(message: Message) -> MessageBody:
+    """A message as its client may see it."""
+    return MessageBody(
+        id=message.id,
+        kind=message.kind.value,
+        channel=message.channel,
+        to_masked=message.to_masked,
+        language=message.language,
+        state=message.state.value,
+        reason=message.reason,
+        attempts=message.attempts,
+        due_at=_time(message.due_at),
+        sent_at=_time(message.sent_at),
+    )
+
+
+def wanted(body: DeliverBody) -> Wanted:
+    """What a client asks to have sent. Raises Invalid `contact_invalid`."""
+    return Wanted(
+        contact=contact(body.channel, body.to), language=body.language, reminders=body.reminders, result=body.result
+    )
+
+
+def _time(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def _subject_body(subject: Subject, standing: Standing, *, disputed: bool, messages: Iterable[Message]) -> SubjectBody:
     behalf = subject.on_behalf_of
     return SubjectBody(
         id=subject.id,
@@ -159,5 +196,6 @@ def _subject_body(subject: Subject, standing: Standing, *, disputed: bool) -> Su
         reference_state=subject.reference_state.value,
         reference_reason=subject.reference_reason,
         state=standing.value,
+        messages=tuple(message_body(each) for each in messages),
         disputed=disputed,
     )

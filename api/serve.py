@@ -97,7 +97,7 @@ async def serve(
             drain_seconds=settings.drain_seconds,
             announce=lambda: announce(where),
         )
-        async with delivering(services.delivery_worker):
+        async with delivering(services.delivery_worker), delivering(services.message_worker):
             await server.serve(sockets=[listener])
 
 

@@ -4,10 +4,13 @@ import os
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from verify.messages import LINK_HOURS, MOST_REMINDERS
 
 PREFIX = "HEYAN_"
 
@@ -18,6 +21,9 @@ KIB = 1024
 MIB = 1024 * KIB
 
 STORE_SCHEMES = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
+
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class SettingsError(ValueError):
@@ -36,6 +42,11 @@ def default_data_dir() -> Path:
 def default_workers() -> int:
     """One inference worker a core: each runs the networks on one thread."""
     return os.cpu_count() or 1
+
+
+def hours_of(text: str) -> tuple[float, ...]:
+    """`6,2` → (6.0, 2.0); `none` → (). Raises ValueError."""
+    return () if text.strip() == "none" else tuple(float(each) for each in text.split(","))
 
 
 class Settings(BaseSettings):
@@ -70,6 +81,22 @@ class Settings(BaseSettings):
     authority_key: Path | None = None
     authority_seconds: Annotated[float, Field(ge=0.1, le=30)] = 5.0
     authority_pause_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 30.0
+    sms_url: str | None = None
+    sms_body: Path | None = None
+    sms_headers: Path | None = None
+    sms_signing_key: Path | None = None
+    smtp_host: str | None = None
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: Path | None = None
+    smtp_from: str | None = None
+    delivery_ca: Path | None = None
+    delivery_seconds: Annotated[float, Field(ge=0.1, le=30)] = 10.0
+    report_url: str | None = None
+    reminder_hours: str = "2"
+    contact_per_hour: Annotated[int, Field(ge=1, le=1000)] = 5
+    contact_per_day: Annotated[int, Field(ge=1, le=1000)] = 10
     trusted_proxies: str | None = None
     max_body_bytes: Annotated[int, Field(ge=64 * KIB, le=1024 * MIB)] = 32 * MIB
     max_frame_bytes: Annotated[int, Field(ge=10_000, le=4 * MIB)] = 400_000
@@ -87,7 +114,17 @@ class Settings(BaseSettings):
         """A relative directory is meant from where the service was started, also after a change of directory."""
         return value.expanduser().absolute()
 
-    @field_validator("auditor_key", "authority_ca", "authority_certificate", "authority_key")
+    @field_validator(
+        "auditor_key",
+        "authority_ca",
+        "authority_certificate",
+        "authority_key",
+        "sms_body",
+        "sms_headers",
+        "sms_signing_key",
+        "smtp_password",
+        "delivery_ca",
+    )
     @classmethod
     def _absolute_file(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else None
@@ -116,6 +153,59 @@ class Settings(BaseSettings):
             )
             raise ValueError(message)
         return self
+
+    @field_validator("sms_url", "report_url")
+    @classmethod
+    def _is_private(cls, value: str | None) -> str | None:
+        """Contacts and links go there: encrypted, unless it is on this machine. Credentials have files of their own."""
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            named = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            raise ValueError("must be a web address") from None
+        local = parts.scheme == "http" and parts.hostname in LOOPBACK
+        if not named or not (parts.scheme == "https" or local):
+            raise ValueError("must begin with https://, or with http:// and a loopback address")
+        if "@" in parts.netloc or "#" in value:
+            raise ValueError("must be without user, password and fragment")
+        return value
+
+    @model_validator(mode="after")
+    def _links_lead_here(self) -> Self:
+        """A link that is sent must lead here from a phone, which an address made from host and port rarely does."""
+        sends = self.sms_url is not None or self.smtp_host is not None
+        if sends and self.public_url is None and not self.tls:
+            raise ValueError("HEYAN_SMS_URL and HEYAN_SMTP_HOST need HEYAN_PUBLIC_URL")
+        return self
+
+    @model_validator(mode="after")
+    def _can_send_mail(self) -> Self:
+        if self.smtp_host is not None and self.smtp_from is None:
+            raise ValueError("HEYAN_SMTP_HOST needs HEYAN_SMTP_FROM")
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ValueError("HEYAN_SMTP_USER and HEYAN_SMTP_PASSWORD need each other")
+        if self.smtp_tls == "none" and self.smtp_host not in {None, *LOOPBACK}:
+            raise ValueError("HEYAN_SMTP_TLS: none is for a mail server on this machine only")
+        return self
+
+    @field_validator("reminder_hours")
+    @classmethod
+    def _are_hours(cls, value: str) -> str:
+        rule = f"must be up to {MOST_REMINDERS} numbers of hours below {LINK_HOURS}, with commas; or none"
+        try:
+            hours = hours_of(value)
+        except ValueError:
+            raise ValueError(rule) from None
+        if len(hours) > MOST_REMINDERS or not all(0 < each < LINK_HOURS for each in hours):
+            raise ValueError(rule)
+        return value
+
+    @property
+    def reminders(self) -> tuple[float, ...]:
+        """Hours before a link's end at which people are reminded."""
+        return hours_of(self.reminder_hours)
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -208,9 +208,9 @@ class Heyan:
 
     # People
 
-    def invite(self, case_id: str, subject_id: str) -> Invite:
-        """A link for one person; an earlier one is revoked."""
-        answer = self._post(f"/v1/cases/{case_id}/subjects/{subject_id}/invites")
+    def invite(self, case_id: str, subject_id: str, *, deliver: Json | None = None) -> Invite:
+        """A link for one person; an earlier one is revoked. `deliver`: have the service send it (docs/delivery.md)."""
+        answer = self._post(f"/v1/cases/{case_id}/subjects/{subject_id}/invites", {"deliver": deliver})
         return Invite(answer["url"], answer["code"], datetime.fromisoformat(answer["expires_at"]))
 
     def simulate(self, case_id: str, subject_id: str) -> str:

@@ -3,7 +3,8 @@
     heyan keys create --client example --test
     python -m examples.registration http://127.0.0.1:8420 hk_test_…
 
-In test mode the people act by name. In live mode you would deliver `invite(…).url` and do something else meanwhile.
+In test mode the people act by name. In live mode you would deliver `invite(…).url`, or let the service do that, and do
+something else meanwhile.
 """
 
 import sys

@@ -13,6 +13,7 @@ import msgspec
 Provenance = Literal["authority", "card_capture", "client_upload"]
 Mode = Literal["live", "test"]
 Language = Literal["zh", "en"]
+Channel = Literal["sms", "email"]
 Words = tuple[str, str]
 """Chinese, English."""
 Need = Literal["all"] | int
@@ -64,6 +65,26 @@ class VerificationState(StrEnum):
     ACTIVE = "active"
     REDEEMED = "redeemed"
     REVOKED = "revoked"
+
+
+class MessageKind(StrEnum):
+    """What a message to a person is for."""
+
+    INVITATION = "invitation"
+    REMINDER = "reminder"
+    RESULT = "result"
+    """That their identity was used, with a link by which they can say that it was not they."""
+
+
+class MessageState(StrEnum):
+    """The course of a message; the last three are ends."""
+
+    WAITING = "waiting"
+    """For what it tells of to happen."""
+    QUEUED = "queued"
+    SENT = "sent"
+    UNDELIVERABLE = "undeliverable"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,6 +298,32 @@ class DisputeLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What the service sends to a person (`verify.messages`). Contact and link are sealed, and only kept to be sent."""
+
+    id: str
+    kind: MessageKind
+    subject_id: str
+    invite_id: str
+    """Of the invite that it came with."""
+    channel: Channel
+    language: Language
+    to_masked: str
+    to_sealed: bytes
+    code_sealed: bytes
+    """The code in the message's link."""
+    state: MessageState
+    due_at: float | None
+    """When it is to be tried next, while it is queued."""
+    until: float
+    """From when on it is of no use."""
+    attempts: int = 0
+    reason: str | None = None
+    """Why it is not sent, or the latest attempt was not accepted."""
+    sent_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFile:
     """All of one case. `head` is the hash of the newest audit entry, `entries` how many there are."""
 
@@ -289,6 +336,7 @@ class CaseFile:
     verifications: Mapping[str, Verification] = field(default_factory=dict)
     receipts: Mapping[str, Receipt] = field(default_factory=dict)
     dispute_links: Mapping[str, DisputeLink] = field(default_factory=dict)
+    messages: Mapping[str, Message] = field(default_factory=dict)
     head: str = ""
     entries: int = 0
 
@@ -317,7 +365,7 @@ class CaseFile:
         return replace(self, **changed)
 
 
-Entity = Case | Subject | Organisation | Invite | Session | Verification | Receipt | DisputeLink
+Entity = Case | Subject | Organisation | Invite | Session | Verification | Receipt | DisputeLink | Message
 
 _KINDS: Mapping[str, tuple[str, type[Entity]]] = {
     "subject": ("subjects", Subject),
@@ -327,6 +375,7 @@ _KINDS: Mapping[str, tuple[str, type[Entity]]] = {
     "verification": ("verifications", Verification),
     "receipt": ("receipts", Receipt),
     "dispute_link": ("dispute_links", DisputeLink),
+    "message": ("messages", Message),
 }
 _ATTRIBUTES = {kind: attribute for attribute, kind in _KINDS.values()}
 _ENCODE = msgspec.json.Encoder()

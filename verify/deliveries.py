@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from verify.backoff import next_wait
 from verify.connection import Script
 from verify.notices import Notice
 from verify.store import Store
@@ -21,10 +22,6 @@ from verify.webhooks import Endpoint
 RETRY_SECONDS = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 """Waits between attempts, as Standard Webhooks proposes: ten attempts in a little more than three days."""
 
-JITTER = 0.2
-"""Each wait is longer by up to this share, so that what failed together is not repeated together."""
-
-LONGEST_RETRY_AFTER = 86400.0
 LEASE_SECONDS = 60.0
 NOBODY_IS_BUSY: Mapping[str, int] = MappingProxyType({})
 KEPT_SECONDS = 30 * 86400
@@ -128,16 +125,16 @@ def after_attempt(delivery: Delivery, attempt: Attempt, *, jitter: float) -> Del
     tried = replace(delivery, attempts=delivery.attempts + 1, last=attempt)
     if attempt.status is not None and HTTPStatus(200) <= attempt.status < HTTPStatus.MULTIPLE_CHOICES:
         return replace(tried, state="delivered", next_at=None)
-    if attempt.status == HTTPStatus.GONE or tried.attempts > len(RETRY_SECONDS):
+    wait = next_wait(RETRY_SECONDS, tried.attempts, jitter=jitter, asked=_asked_wait(attempt))
+    if attempt.status == HTTPStatus.GONE or wait is None:
         return replace(tried, state="failed", next_at=None)
-    wait = RETRY_SECONDS[tried.attempts - 1] * (1 + JITTER * jitter)
-    return replace(tried, next_at=attempt.at + max(wait, _asked_wait(attempt)))
+    return replace(tried, next_at=attempt.at + wait)
 
 
-def _asked_wait(attempt: Attempt) -> float:
-    """What a receiver that is overloaded asked for, within reason."""
+def _asked_wait(attempt: Attempt) -> float | None:
+    """What a receiver that is overloaded asked for."""
     overloaded = attempt.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-    return min(attempt.retry_after or 0.0, LONGEST_RETRY_AFTER) if overloaded else 0.0
+    return attempt.retry_after if overloaded else None
 
 
 def delivery_id(endpoint_id: str, notice_id: str) -> str:

@@ -65,13 +65,7 @@ class Disputes:
         def transition(file: CaseFile, now: float) -> Change[IssuedDisputeLink]:
             check_owner(file, client)
             subject = find_subject(file, subject_id)
-            link = DisputeLink(
-                id=part,
-                subject_id=subject.id,
-                secret_hash=hash_secret(secret),
-                issued_at=now,
-                expires_at=now + LINK_SECONDS,
-            )
+            link = dispute_link(subject.id, part, secret, now=now)
             event = Event(
                 name="dispute.linked", actor=f"client:{client.id}", details={"subject": subject.id, "link": part}
             )
@@ -121,6 +115,13 @@ class Disputes:
             return await self.store.transact(case_id, transition, durable=True)
         except NotFound:
             raise _unknown() from None
+
+
+def dispute_link(subject_id: str, part: str, secret: str, *, now: float) -> DisputeLink:
+    """A new link of a subject, under an id and a secret that were drawn for it."""
+    return DisputeLink(
+        id=part, subject_id=subject_id, secret_hash=hash_secret(secret), issued_at=now, expires_at=now + LINK_SECONDS
+    )
 
 
 def _parsed(code: str) -> tuple[str, str, str]:

@@ -28,7 +28,7 @@ STORED = frozenset({ReferenceState.PORTRAIT, ReferenceState.TEMPLATE})
 FACES_TO_REPORT = 100_000
 """Stored faces from which on the authority must be told (rules on face recognition, in force since 2025-06-01)."""
 
-ERASED = ("name", "id", "reference", "scores")
+ERASED = ("name", "id", "reference", "contacts", "scores")
 
 BATCH = 100
 
@@ -42,7 +42,7 @@ class Erasures:
     retention_days: float
 
     async def erase_subject(self, case_id: str, subject_id: str, *, actor: str) -> bool:
-        """Erase one person of a case: name, id, reference and scores. False if there was nothing left to erase.
+        """Erase one person of a case: name, id, reference, contacts, scores. False if there was nothing left.
 
         What they verified and nobody has redeemed yet is void. Receipts and the audit chain stay: they hold ids only.
 

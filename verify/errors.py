@@ -39,7 +39,7 @@ class Invalid(VerifyError):
     `checkpoint_invalid`, `archive_invalid`, `officer_name_invalid`, `operator_name_invalid`, `operator_role_unknown`,
     `idempotency_key_invalid`, `event_unknown`,
     `cursor_invalid`, `device_invalid`, `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`,
-    `webhook_url_refused`."""
+    `webhook_url_refused`, `contact_invalid`, `channel_not_configured`."""
 
 
 class Refused(VerifyError):
@@ -70,7 +70,7 @@ class Gone(VerifyError):
 
 
 class Limited(VerifyError):
-    """`attempts_too_fast`, `keys_too_fast`: asked too often; repeat after `retry_after` seconds."""
+    """`attempts_too_fast`, `contact_limited`, `keys_too_fast`: asked too often; repeat after `retry_after` seconds."""
 
     def __init__(self, code: str, message: str, *, retry_after: float) -> None:
         super().__init__(code, message)

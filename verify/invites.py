@@ -9,7 +9,7 @@ from typing import TypeVar
 from models.embedding import Embedding
 from models.errors import FaceError, ImageError
 from verify.actions import ACTIONS, ROLES
-from verify.audit import Event
+from verify.audit import Detail, Event
 from verify.casefile import (
     Case,
     CaseFile,
@@ -17,6 +17,7 @@ from verify.casefile import (
     Invite,
     InviteState,
     Language,
+    Message,
     ReferenceState,
     Subject,
     Words,
@@ -46,6 +47,15 @@ NOT_ON_RECORD = "not_on_record"
 """Why there is no template: an authority has no photo for this number and name."""
 NO_BLOBS: Mapping[str, bytes | None] = {}
 
+Accompany = Callable[[CaseFile, Invite, str], tuple[Message, ...]]
+"""The messages that go out with a new invite, by its code: stored by the same commit (`verify.messenger`)."""
+
+
+def nothing(_: CaseFile, __: Invite, ___: str) -> tuple[Message, ...]:
+    """The client passes the link on itself."""
+    return ()
+
+
 EmbedReference = Callable[[bytes], Awaitable[Embedding]]
 """Turns a photo's bytes into a template; raises ImageError or FaceError."""
 
@@ -57,6 +67,8 @@ class IssuedInvite:
     code: str
     expires_at: datetime
     attempts: int
+    messages: tuple[Message, ...] = ()
+    """What the service sends to the person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +124,10 @@ class Invites:
     test_photos: PhotoSource = NOTHING
     """The same for cases of test mode: no register is ever asked for them."""
 
-    async def issue(self, client: Client, case_id: str, subject_id: str) -> IssuedInvite:
-        """A new link for a subject; an earlier one is revoked.
+    async def issue(
+        self, client: Client, case_id: str, subject_id: str, *, accompany: Accompany = nothing
+    ) -> IssuedInvite:
+        """A new link for a subject; an earlier one is revoked. It is durable if messages go out with it.
 
         Raises:
             NotFound: `case_unknown`, `subject_unknown`. Conflict: `case_not_open`, `already_verified`.
@@ -140,14 +154,16 @@ class Invites:
                 state=InviteState.ISSUED,
                 attempts_left=ATTEMPTS,
             )
-            event = Event(
-                name="invite.issued", actor=f"client:{client.id}", details={"subject": subject_id, "invite": part}
-            )
             code = link_code(file.case.id, part, secret)
-            issued = IssuedInvite(code=code, expires_at=_time(expires_at), attempts=ATTEMPTS)
-            return Change(after=file.with_(*earlier, invite), event=event, value=issued)
+            messages = accompany(file, invite, code)
+            details: dict[str, Detail] = {"subject": subject_id, "invite": part}
+            if messages:
+                details["messages"] = tuple(each.id for each in messages)
+            event = Event(name="invite.issued", actor=f"client:{client.id}", details=details)
+            issued = IssuedInvite(code=code, expires_at=_time(expires_at), attempts=ATTEMPTS, messages=messages)
+            return Change(after=file.with_(*earlier, invite, *messages), event=event, value=issued)
 
-        return await self.store.transact(known_case(case_id), transition)
+        return await self.store.transact(known_case(case_id), transition, durable=accompany is not nothing)
 
     async def inspect(self, code: str) -> InviteView:
         """What the link is for; burns nothing, may be asked any number of times.

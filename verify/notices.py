@@ -14,6 +14,7 @@ from verify.casefile import (
     CaseFile,
     CaseState,
     InviteState,
+    MessageState,
     Receipt,
     ReferenceState,
     Session,
@@ -38,6 +39,8 @@ CATALOGUE: Mapping[str, str] = {
     "token.redeemed": "a person's token was redeemed; `receipt` names the receipt",
     "verification.revoked": "a verification is void",
     "subject.disputed": "a person reported that it was not they; `receipt` names what was redeemed already",
+    "message.sent": "a message to a person was accepted by the gateway or mail server",
+    "message.undeliverable": "a message to a person could not be sent and is given up; `reason` says why",
 }
 """Type of notice → when it is sent."""
 
@@ -104,6 +107,7 @@ def _happened(before: CaseFile | None, after: CaseFile) -> _Happened:
     for verification in after.verifications.values():
         yield from _of_verification(before.verifications.get(verification.id), verification, after)
     yield from _of_disputes(before, after)
+    yield from _of_messages(before, after)
     yield from _of_case(before, after)
 
 
@@ -166,6 +170,19 @@ def _of_disputes(before: CaseFile, after: CaseFile) -> _Happened:
                 if after.verifications[each.verification_id].subject_id == link.subject_id
             ]
             yield "subject.disputed", {"subject": link.subject_id, "receipt": redeemed[-1].id if redeemed else ""}
+
+
+def _of_messages(before: CaseFile, after: CaseFile) -> _Happened:
+    """How a message ended, and for whom; never to which contact."""
+    for message in after.messages.values():
+        earlier = before.messages.get(message.id)
+        if earlier is not None and earlier.state is message.state:
+            continue
+        details = {"subject": message.subject_id, "message": message.id, "kind": message.kind.value}
+        if message.state is MessageState.SENT:
+            yield "message.sent", details
+        if message.state is MessageState.UNDELIVERABLE:
+            yield "message.undeliverable", {**details, "reason": message.reason or ""}
 
 
 def _of_case(before: CaseFile, after: CaseFile) -> _Happened:

@@ -50,6 +50,9 @@ CASE_EVENTS = (
     "token.minted",
     "token.redeemed",
     "redemption.mismatch",
+    "message.sent",
+    "message.delayed",
+    "message.undeliverable",
 )
 OPERATOR_EVENTS = (
     "operator.signed_in",

@@ -16,13 +16,15 @@ from verify.checkpoints import NONE_YET, CheckpointClaims, Checkpoints
 from verify.clients import Client
 from verify.deputies import check_appointed, held_appointments
 from verify.errors import Conflict, Gone, NotFound, Refused, Unavailable, VerifyError
-from verify.identifiers import Entropy, new_part, part_of
+from verify.identifiers import Entropy, new_part, new_secret, part_of
 from verify.jose import ALGORITHM, Algorithm, SigningKey, sign
+from verify.messenger import results
 from verify.receipts import RECEIPT_KIND
 from verify.rules import unmet
 from verify.signing import Purpose, RingFile
 from verify.store import Change, LateError, Store
 from verify.tokens import TokenClaims, Tokens, check_valid
+from verify.vault import Vault
 
 T = TypeVar("T")
 
@@ -64,6 +66,7 @@ class Redemptions:
     tokens: Tokens
     rings: Mapping[Purpose, RingFile]
     checkpoints: Checkpoints
+    vault: Vault
     entropy: Entropy
     algorithm: Algorithm = ALGORITHM
 
@@ -133,6 +136,7 @@ class Redemptions:
         covered = newest.claims if newest is not None else NONE_YET
         held = await held_appointments(self.store, case_id)
         ids = tuple(f"rcp_{part_of(case_id)}_{new_part(self.entropy)}" for _ in presented)
+        reports = tuple((new_part(self.entropy), new_secret(self.entropy)) for _ in presented)
 
         def transition(file: CaseFile, now: float) -> Change[tuple[Receipt, ...]]:
             mismatched = _mismatched(case_id, presented)
@@ -150,7 +154,7 @@ class Redemptions:
                 self._receipt(receipt_id, each.claims, file, now=now, key=key, covered=covered)
                 for receipt_id, each in zip(ids, presented, strict=True)
             )
-            after = _redeemed(file, receipts)
+            after = _redeemed(file, receipts).with_(*results(self.vault, file, receipts, reports, now=now))
             event = Event(
                 name="token.redeemed",
                 actor=f"client:{client.id}",

@@ -29,6 +29,7 @@ from verify.embedded import EmbeddedValkey
 from verify.errors import NotFound, StoreBusy, StoreUnavailable, VerifyError
 from verify.identifiers import Entropy
 from verify.ledger import Ledger
+from verify.messages import newly_queued, without_moot
 from verify.notices import Notice, decode_notice, encode_notice, notices_between
 
 T = TypeVar("T")
@@ -57,6 +58,8 @@ ALL_CLIENTS = "all"
 """In place of a client's id, for the list of everybody's cases."""
 DEADLINES = "deadlines"
 """Cases that may be open, by deadline (ms)."""
+MESSAGES = "messages"
+"""Messages that are queued (`message_mark`), by when they are to be tried next (ms)."""
 
 MARK_SECONDS = 30.0
 """After this time a case whose commit was announced but never confirmed is looked at: its process may have died."""
@@ -398,10 +401,11 @@ class Store:
         a process may die at any point and nothing is missed; a mark without a commit is found to mean nothing.
         """
         head, seq = (before.head, before.entries) if before is not None else ("", 0)
-        changed, blobs = changed_fields(before, change.after), change.blobs
+        decided = without_moot(change.after)
+        changed, blobs = changed_fields(before, decided), change.blobs
         written = {**changed, **{f"{BLOB}{name}": content for name, content in blobs.items()}}
         entry = link(change.event, seq=seq, at=at, head=head, nonce=self._entropy(12).hex(), written=written)
-        after = replace(change.after, head=entry.head, entries=seq + 1)
+        after = replace(decided, head=entry.head, entries=seq + 1)
         fields = [part for pair in changed.items() for part in pair]
         case_id = after.case.id
         notices = notices_between(before, after, at=at)
@@ -425,9 +429,7 @@ class Store:
             first=self.ledger.announce(case_id, kind=f"{after.case.mode}:{change.event.name}", seq=seq, at=at),
         )
         done = Committed(answer)
-        if notices:
-            with suppress(StoreUnavailable):  # then the mark from before leads to them, a little later
-                await self._connection.ask("ZADD", self._key(PENDING), _ms(at), case_id)
+        await self._mark_exactly(before, after, notices, at=at)
         return done, self._remember(after) if done is Committed.DONE else after
 
     async def _mark(self, before: CaseFile | None, after: CaseFile, notices: tuple[Notice, ...], *, at: float) -> None:
@@ -440,8 +442,23 @@ class Store:
             commands.append(("ZADD", self._key(DEADLINES), "LT", _ms(case.deadline) + 1, case.id))
         if notices:
             commands.append(("ZADD", self._key(PENDING), _ms(at + MARK_SECONDS), case.id))
+        for each in newly_queued(before, after):
+            announced = _ms(max(each.due_at or at, at + MARK_SECONDS))
+            commands.append(("ZADD", self._key(MESSAGES), "NX", announced, message_mark(case.id, each.id)))
         if commands:
             await self._connection.ask_all(*commands)
+
+    async def _mark_exactly(
+        self, before: CaseFile | None, after: CaseFile, notices: tuple[Notice, ...], *, at: float
+    ) -> None:
+        """Let what a commit has left be worked off at once, or when it is due."""
+        case_id = after.case.id
+        with suppress(StoreUnavailable):  # then the marks from before lead to it, a little later
+            if notices:
+                await self._connection.ask("ZADD", self._key(PENDING), _ms(at), case_id)
+            for each in newly_queued(before, after):
+                due, mark = _ms(each.due_at or at), message_mark(case_id, each.id)
+                await self._connection.ask("ZADD", self._key(MESSAGES), "LT", due, mark)
 
     def _remember(self, file: CaseFile) -> CaseFile:
         self._remembered[file.case.id] = file
@@ -503,6 +520,11 @@ def list_entry(case: Case) -> str:
 def case_of_entry(entry: str) -> str:
     """The case's id in an entry of a list."""
     return entry.partition(":")[2]
+
+
+def message_mark(case_id: str, message_id: str) -> str:
+    """How a message that is queued is named outside of its case."""
+    return f"{case_id}:{message_id}"
 
 
 def clock_check(*, service_now: float, store_now: float) -> StoreCheck:

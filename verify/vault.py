@@ -70,6 +70,11 @@ class Vault:
         message = json.dumps([id_type, number.strip().upper()], ensure_ascii=False).encode()
         return hmac.new(self.person_key, message, sha256).hexdigest()
 
+    def contact_hash(self, channel: str, mailbox: str) -> str:
+        """The same for where a person can be reached (`Contact.mailbox`)."""
+        message = json.dumps(["contact", channel, mailbox]).encode()
+        return hmac.new(self.person_key, message, sha256).hexdigest()
+
     def _key(self, case_id: str, wrapped_key: bytes, bound_to: tuple[str, ...]) -> bytes:
         """HKDF-SHA256 (RFC 5869) over the case's key and the person's secret."""
         secret = self.shelf.secret(case_id, bound_to[0])

@@ -11,7 +11,7 @@ from api.composition import Services
 from api.dependencies import CallingClient, ServicesNow
 from api.preconditions import entity_tag, not_modified
 from api.problems import problem_of
-from api.rosters import case_body, case_changes, entry_of, new_case
+from api.rosters import case_body, case_changes, entry_of, message_body, new_case, wanted
 from api.schemas.cases import (
     CancelCase,
     CaseBody,
@@ -25,11 +25,13 @@ from api.schemas.cases import (
     ReplacedEntryBody,
 )
 from api.schemas.disputes import DisputeLinkBody
-from api.schemas.invites import IssuedInviteBody
+from api.schemas.invites import IssuedInviteBody, NewInviteBody
 from verify.casefile import CaseState
 from verify.clients import Client
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=ClientRoute)
+
+NO_WISHES = NewInviteBody()
 
 ExternalId = Annotated[
     str | None, Query(min_length=1, max_length=200, description="only cases under this number of the client's own")
@@ -106,14 +108,23 @@ async def cancel_case(case_id: str, body: CancelCase, client: CallingClient, ser
 
 
 @router.post("/{case_id}/subjects/{subject_id}/invites", status_code=status.HTTP_201_CREATED)
-async def issue_invite(case_id: str, subject_id: str, client: CallingClient, services: ServicesNow) -> IssuedInviteBody:
-    """A single-use link for one person; an earlier link of that person is revoked. Shown this once."""
-    issued = await services.invites.issue(client, case_id, subject_id)
+async def issue_invite(
+    case_id: str, subject_id: str, client: CallingClient, services: ServicesNow, body: NewInviteBody = NO_WISHES
+) -> IssuedInviteBody:
+    """A single-use link for one person, shown this once; an earlier link of that person is revoked.
+
+    With `deliver` the service sends it, reminds of it, and tells the person once their identity was used.
+    """
+    if body.deliver is None:
+        issued = await services.invites.issue(client, case_id, subject_id)
+    else:
+        issued = await services.messenger.invite(client, case_id, subject_id, wanted(body.deliver))
     return IssuedInviteBody(
         code=issued.code,
         url=f"{services.public_url}/#{issued.code}",
         expires_at=issued.expires_at,
         attempts=issued.attempts,
+        messages=tuple(message_body(each) for each in issued.messages),
     )
 
 

@@ -18,6 +18,7 @@ from api.schemas.base import (
     Sha256,
     Share,
 )
+from api.schemas.messages import MessageBody
 
 Provenance = Literal["authority", "card_capture", "client_upload"]
 Role = Annotated[str, Field(max_length=64, description="for example `shareholder`, `legal_representative`")]
@@ -270,6 +271,9 @@ class SubjectBody(Body):
     )
     reference_reason: str | None = Field(default=None, description="why the ID photo cannot be used")
     state: str = Field(description="`pending`, `verified`, `redeemed`, `declined` or `reference_unusable`")
+    messages: tuple[MessageBody, ...] = Field(
+        default=(), description="what the service was asked to send to the person, oldest first"
+    )
     disputed: bool = Field(default=False, description="whether somebody reported, as this person, that it was not they")
 
 

@@ -6,8 +6,39 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 
 from api.schemas.base import EXAMPLE_CASE, EXAMPLE_HASH, EXAMPLE_TIME, Body, Secret, Sha256
+from api.schemas.messages import MessageBody
 
 _CODE = "k3v9x2m7q4t8w6z1.p5r7t9v1.Zm9v…"
+
+
+class DeliverBody(Body):
+    """Where and how the service sends the link. The contact is kept encrypted, and only as long as it is needed."""
+
+    channel: Literal["sms", "email"]
+    to: str = Field(
+        min_length=3,
+        max_length=254,
+        repr=False,
+        description="a mobile number in E.164, such as +8613812345678, or an e-mail address",
+    )
+    language: Literal["zh", "en"] = "zh"
+    reminders: bool = Field(default=True, description="remind the person before the link ends, as the operator has set")
+    result: bool = Field(
+        default=False,
+        description='tell the person once their identity was used, with a link by which to report "this was not me"',
+    )
+
+
+class NewInviteBody(Body):
+    """A new link. Without `deliver` the client passes it on itself."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"deliver": {"channel": "sms", "to": "+8613812345678", "language": "zh", "result": True}}]
+        }
+    )
+
+    deliver: DeliverBody | None = None
 
 
 class IssuedInviteBody(Body):
@@ -25,6 +56,7 @@ class IssuedInviteBody(Body):
     url: str = Field(description="the code is in the fragment, which no server and no link preview gets to see")
     expires_at: datetime
     attempts: int
+    messages: tuple[MessageBody, ...] = Field(default=(), description="what the service sends to the person")
 
 
 class InviteCode(Body):

@@ -22,7 +22,16 @@ from benchmarks.phone.online import Phone
 from benchmarks.phone.person import Actor
 from benchmarks.registration import Filing, new_case
 from liveness.assessment import SIGNALS
-from verify.casefile import CaseState, Provenance, ReferenceState, SessionState, VerificationState
+from verify.casefile import (
+    CaseState,
+    Channel,
+    MessageKind,
+    MessageState,
+    Provenance,
+    ReferenceState,
+    SessionState,
+    VerificationState,
+)
 from verify.decision import _PUBLIC_RETRY, NOT_VERIFIED, Reason, Rejected
 from verify.fraud import FraudEvidence, FraudSign
 from verify.fraud_policy import Does
@@ -266,6 +275,29 @@ async def test_nothing_personal_is_on_any_page(auditor: Desk, decided: Filing) -
     assert "X9*****32" in pages[-1]
 
 
+async def test_messages_are_told_without_their_contact(
+    api: RunningApi, viewer: Desk, portraits: dict[str, bytes]
+) -> None:
+    _, key = await api.services.clients.create("tester", mode="test")
+    tester = {"Authorization": f"Bearer {key}"}
+    body = new_case(registrant(portraits["person_a_1"]))
+    filing = Filing(case=(await api.http.post("/v1/cases", json=body, headers=tester)).json())
+    place = f"/v1/cases/{filing.id}/subjects/{filing.subjects[0]}/invites"
+    deliver = {"channel": "email", "to": "undeliverable@example.com", "reminders": False, "result": True}
+    invited = await api.http.post(place, json={"deliver": deliver}, headers=tester)
+    await api.services.message_worker.turn()
+    page = await viewer.page(f"/cases/{filing.id}")
+    told = words("en")
+    assert told["case"]["messages"] in page
+    assert told["message_state"]["undeliverable"] in page
+    assert told["message_state"]["waiting"] in page
+    assert told["event"]["message.undeliverable"] in page
+    assert "<code>rejected</code>" in page
+    assert "***@" not in page
+    assert "@example.com" not in page
+    assert invited.json()["code"].split(".")[2] not in page
+
+
 async def test_nothing_secret_is_on_any_page(api: RunningApi, auditor: Desk, decided: Filing) -> None:
     session = auditor.http.cookies[SESSION_COOKIE]
     pages = [await auditor.page(path) for path in (*PAGES["viewer"], *PAGES["auditor"], f"/cases/{decided.id}")]
@@ -395,6 +427,9 @@ def test_both_languages_have_the_same_words() -> None:
         ("case_state", CaseState),
         ("standing", Standing),
         ("session_state", SessionState),
+        ("message_state", MessageState),
+        ("message_kind", MessageKind),
+        ("channel_name", get_args(Channel)),
         ("verification_state", VerificationState),
         ("reference_state", ReferenceState),
         ("provenance", get_args(Provenance)),

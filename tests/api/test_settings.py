@@ -53,6 +53,20 @@ def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HEYAN_TRUSTED_PROXIES", "*"),
         ("HEYAN_TRUSTED_PROXIES", "10.0.0.0/8, hunter2"),
         ("HEYAN_AUTHORITY_URL", "http://photos.example"),
+        ("HEYAN_SMS_URL", "http://sms.example"),
+        ("HEYAN_SMS_URL", "https://user:hunter2@sms.example"),
+        ("HEYAN_SMS_URL", "https:sms"),
+        ("HEYAN_SMS_URL", "https://sms.example:hunter2"),
+        ("HEYAN_SMS_URL", "https://[hunter2"),
+        ("HEYAN_REPORT_URL", "https://verify.example/report#hunter2"),
+        ("HEYAN_SMTP_HOST", "mail.example"),
+        ("HEYAN_SMTP_TLS", "perhaps"),
+        ("HEYAN_SMTP_USER", "hunter2"),
+        ("HEYAN_REMINDER_HOURS", "hunter2"),
+        ("HEYAN_REMINDER_HOURS", "24"),
+        ("HEYAN_REMINDER_HOURS", "0"),
+        ("HEYAN_REMINDER_HOURS", "nan"),
+        ("HEYAN_REMINDER_HOURS", "1,2,3,4"),
     ],
 )
 def test_a_bad_value_is_named_and_never_quoted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -61,6 +75,28 @@ def test_a_bad_value_is_named_and_never_quoted(monkeypatch: pytest.MonkeyPatch, 
         load_settings()
     assert caught.value.code == "setting_invalid"
     assert "hunter2" not in str(caught.value)
+
+
+def test_mail_in_clear_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEYAN_SMTP_FROM", "no-reply@registry.example.cn")
+    monkeypatch.setenv("HEYAN_SMTP_TLS", "none")
+    monkeypatch.setenv("HEYAN_PUBLIC_URL", "https://verify.example")
+    assert load_settings(smtp_host="127.0.0.1").smtp_tls == "none"
+    with pytest.raises(SettingsError, match="HEYAN_SMTP_TLS"):
+        load_settings(smtp_host="mail.example")
+
+
+def test_whoever_sends_links_says_where_they_lead() -> None:
+    with pytest.raises(SettingsError, match="HEYAN_PUBLIC_URL"):
+        load_settings(sms_url="https://sms.example")
+    load_settings(sms_url="https://sms.example", public_url="https://verify.example")
+    load_settings(sms_url="https://sms.example", tls=True)
+
+
+@pytest.mark.parametrize(("text", "hours"), [("2", (2.0,)), ("12, 2", (12.0, 2.0)), ("0.5", (0.5,)), ("none", ())])
+def test_reminders_are_hours_or_none(monkeypatch: pytest.MonkeyPatch, text: str, hours: tuple[float, ...]) -> None:
+    monkeypatch.setenv("HEYAN_REMINDER_HOURS", text)
+    assert load_settings().reminders == hours
 
 
 def test_settings_are_frozen() -> None:

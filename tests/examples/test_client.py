@@ -83,6 +83,13 @@ def test_a_case_that_somebody_changed_is_not_cancelled_unseen(heyan: Heyan) -> N
     assert heyan.cancel(heyan.case(seen.id), reason="mistake").state == "cancelled"
 
 
+def test_a_link_is_sent_by_the_service_that_runs(heyan: Heyan) -> None:
+    case = opened(heyan)
+    heyan.invite(case.id, case.subjects[0].id, deliver={"channel": "email", "to": "zhang@example.com"})
+    told = next(event for event in heyan.events(case.id) if event.type.startswith("message."))
+    assert (told.type, told.data["kind"]) == ("message.sent", "invitation")
+
+
 def test_events_are_followed_to_the_end_of_the_case(heyan: Heyan) -> None:
     case = opened(heyan)
     cancelling = threading.Timer(0.2, lambda: heyan.cancel(case, reason="withdrawn"))

@@ -1,4 +1,4 @@
-"""A receiver of webhooks for tests: real HTTP on loopback, which answers as it is told."""
+"""A receiver of webhooks and messages for tests: real HTTP on loopback, which answers as it is told."""
 
 import asyncio
 import ssl
@@ -56,9 +56,9 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
+async def receiving(tls: ssl.SSLContext | None = None, *, port: int = 0) -> AsyncIterator[Receiver]:
     receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", port, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     async with server:
         yield receiver

@@ -24,13 +24,16 @@ from verify.casefile import CaseFile
 from verify.cases import Cases, NewCase
 from verify.checkpoints import Checkpoints
 from verify.clients import Client, Clients
+from verify.contact_limits import ContactLimits
+from verify.contacts import contact
 from verify.disputes import Disputes
 from verify.enrolment import NewOrganisation, NewSubject
 from verify.erasure import Erasures
 from verify.evidence import Evidence
 from verify.identity_documents import IdentityDocument, resident_check_character
-from verify.invites import CaptureGrant, ConsentGiven, Invites, InviteView
+from verify.invites import CaptureGrant, ConsentGiven, Invites, InviteView, IssuedInvite
 from verify.jose import SigningKey
+from verify.messenger import Messenger, Wanted
 from verify.officers import Officers, Window
 from verify.patience import Patience
 from verify.policy import load_policy
@@ -46,6 +49,7 @@ VOTE = Action(
 )
 """An action that a client may register: no minimum rule of the operator binds it."""
 DOCUMENT = sha256(b"articles of association").hexdigest()
+NUMBER = "+8613812345678"
 FACELESS = (1, 2, 3)
 """Colour of the photo in which the pretended embedder finds no face."""
 
@@ -161,6 +165,7 @@ class Office:
     cases: Cases
     amendments: Amendments
     invites: Invites
+    messenger: Messenger
     sessions: Sessions
     disputes: Disputes
     tokens: Tokens
@@ -191,6 +196,11 @@ class Office:
     async def invite(self, file: CaseFile, subject_id: str) -> str:
         return (await self.invites.issue(self.client, file.case.id, subject_id)).code
 
+    async def send_invite(self, file: CaseFile, subject_id: str, **changes: object) -> IssuedInvite:
+        """An invite whose link the service sends, to a mobile number unless said otherwise."""
+        wanted = replace(Wanted(contact=contact("sms", NUMBER)), **changes)
+        return await self.messenger.invite(self.client, file.case.id, subject_id, wanted)
+
     async def agree(self, code: str) -> InviteView:
         return await self.invites.consent(code, agreement(await self.invites.inspect(code)))
 
@@ -207,6 +217,12 @@ class Office:
     async def verify(self, file: CaseFile, *subject_ids: str) -> None:
         for subject_id in subject_ids:
             await self.sessions.finish(await self.claim(file, subject_id), CONVINCING)
+
+    async def verify_by(self, code: str) -> None:
+        """The way of the person who opened this link."""
+        await self.agree(code)
+        opened = await self.sessions.open((await self.invites.exchange(code)).secret)
+        await self.sessions.finish(await self.sessions.claim(opened.session_id, opened.secret), CONVINCING)
 
     async def mint(self, file: CaseFile, subject_id: str) -> str:
         return (await self.tokens.mint(self.client, file.case.id, subject_id)).token
@@ -247,13 +263,23 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
     cases = Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=allow_client_upload)
     checkpoints = Checkpoints(store=store, ring=keys.rings["checkpoint"], issuer="heyan")
     tokens = Tokens(store=store, rings=keys.rings, issuer="heyan", entropy=entropy)
+    invites = Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed)
     return Office(
         store=store,
         keys=keys,
         clients=clients,
         cases=cases,
         amendments=Amendments(cases),
-        invites=Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed),
+        invites=invites,
+        messenger=Messenger(
+            store=store,
+            vault=keys.vault,
+            entropy=entropy,
+            invites=invites,
+            limits=ContactLimits(store=store, vault=keys.vault, per_hour=5, per_day=10),
+            channels=frozenset({"sms", "email"}),
+            reminder_hours=(2.0,),
+        ),
         sessions=Sessions(
             store=store,
             vault=keys.vault,
@@ -265,7 +291,14 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
         ),
         disputes=Disputes(store=store, entropy=entropy),
         tokens=tokens,
-        redemptions=Redemptions(store=store, tokens=tokens, rings=keys.rings, checkpoints=checkpoints, entropy=entropy),
+        redemptions=Redemptions(
+            store=store,
+            tokens=tokens,
+            rings=keys.rings,
+            checkpoints=checkpoints,
+            vault=keys.vault,
+            entropy=entropy,
+        ),
         checkpoints=checkpoints,
         officers=Officers(store, entropy),
         window=Window(store=store, vault=keys.vault, entropy=entropy),

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from registry_office import Office
 
+from verify.backoff import LONGEST_RETRY_AFTER
 from verify.deliveries import (
     LEASE_SECONDS,
-    LONGEST_RETRY_AFTER,
     RETRY_SECONDS,
     Attempt,
     Deliveries,
