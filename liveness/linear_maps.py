@@ -1,11 +1,14 @@
 """Linear maps between two views: fitted to points, and how much they stretch and squeeze."""
 
 from math import acos, degrees, hypot, isfinite, nan, sqrt
+from typing import TypeVar, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Reals = TypeVar("Reals", NDArray[np.float32], NDArray[np.float64])
 
 ROUNDS = 4
 NOISE = 0.02
@@ -23,10 +26,21 @@ def robust_least_squares(design: Floats, target: Floats) -> Floats:
     ridge = RIDGE * np.einsum("ij,ij->", design, design) * np.eye(design.shape[1])
     solution: Floats = np.zeros((design.shape[1], target.shape[1]))
     for _ in range(ROUNDS):
-        solution = np.linalg.solve(weighted @ design + ridge, weighted @ target)
+        solution = solved(weighted @ design + ridge, weighted @ target)
         missed = target - design @ solution
         weighted = design.T / (1 + np.einsum("ij,ij->i", missed, missed) / NOISE**2)
     return solution
+
+
+def middle(points: Reals) -> Reals:
+    """Mean of points, (N, dimensions): as `mean(axis=0)`, in a quarter of its time for so few."""
+    return cast("Reals", points.sum(axis=0) / len(points))
+
+
+def solved(matrix: Floats, right: Floats) -> Floats:
+    """x of `matrix` x = `right`, by LU decomposition; NaN where there is none. (n, n) and (n, columns)."""
+    found, solution = cv2.solve(matrix, right, flags=cv2.DECOMP_LU)
+    return np.asarray(solution, np.float64) if found else np.full(right.shape, nan)
 
 
 def singular_values(columns: Floats) -> tuple[float, float]:

@@ -28,7 +28,7 @@ def in_face_units(points: Points, landmarks: Points) -> Floats:
     eyes = landmarks[:2].astype(np.float64)
     x, y = eyes[1] - eyes[0]
     turn = np.array([[x, y], [-y, x]]) / (x * x + y * y)
-    return np.asarray((points - eyes.mean(axis=0)) @ turn.T)
+    return np.asarray((points - (eyes[0] + eyes[1]) / 2) @ turn.T)
 
 
 def nose_bump(points: Floats) -> Floats:

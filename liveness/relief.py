@@ -7,12 +7,13 @@ the nose: the residual is not both the proof of turning and the proof of not bei
 """
 
 from dataclasses import dataclass
+from math import isfinite
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liveness.linear_maps import squeeze_degrees
+from liveness.linear_maps import middle, solved, squeeze_degrees
 
 Points = NDArray[np.float32]
 
@@ -61,11 +62,10 @@ def rough_foreshortening(reference: Points, current: Points) -> float:
 
     Affine maps know nothing of perspective: good enough to tell whether a face has turned at all.
     """
-    before, after = reference - reference.mean(axis=0), current - current.mean(axis=0)
-    normal = (before.T @ before).astype(np.float64)
-    if np.linalg.det(normal) <= 0:
-        return 90.0
-    return squeeze_degrees(np.linalg.solve(normal, before.T @ after))
+    before, after = reference - middle(reference), current - middle(current)
+    affine = solved((before.T @ before).astype(np.float64), (before.T @ after).astype(np.float64))
+    squeezed = squeeze_degrees(affine)
+    return squeezed if isfinite(squeezed) else 90.0
 
 
 def _best_homography(reference: Points, current: Points) -> NDArray[np.float64] | None:

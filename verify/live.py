@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from liveness.assessment import assess
 from liveness.challenge import Challenge
+from liveness.linear_maps import middle
 from liveness.motion import Motion, measure_motion
 from liveness.nose import measure_protrusion
 from liveness.observation import FaceView, Observation
@@ -194,7 +195,7 @@ class LiveSession:
         points = None if lit else self._tracked(luma, face)
         motion = None if points is None else self._motion(points)
         height, width = luma.shape
-        centre_x, centre_y = face.landmarks.mean(axis=0)
+        centre_x, centre_y = middle(face.landmarks)
         return FaceView(
             pose=pose_from_landmarks(face.landmarks),
             eye_distance=face.eye_distance / width,
