@@ -116,9 +116,10 @@ async def issue_invite(
     With `deliver` the service sends it, reminds of it, and tells the person once their identity was used.
     """
     if body.deliver is None:
-        issued = await services.invites.issue(client, case_id, subject_id)
+        issued = await services.invites.issue(client, case_id, subject_id, return_url=body.return_url)
     else:
-        issued = await services.messenger.invite(client, case_id, subject_id, wanted(body.deliver))
+        message = wanted(body.deliver)
+        issued = await services.messenger.invite(client, case_id, subject_id, message, return_url=body.return_url)
     return IssuedInviteBody(
         code=issued.code,
         url=f"{services.public_url}/#{issued.code}",

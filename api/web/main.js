@@ -174,14 +174,18 @@ function show({ outcome, reason, attempts_left: left }) {
     referred: () => referred(reason) }[outcome] ?? (() => problem("other")));
 }
 
+/** The way back into the flow that asked, if it has named one; the service has checked where it leads. */
+const wayBack = () => invite?.return_url
+  && actions(h("a", { class: "button", href: invite.return_url }, say("return", { requester: invite.requester })));
+
 function done() {
   screen("done", say("done_title"), { children: [
-    mark("yes"), paragraph(say("done_note")), paragraph(say("done_next", { requester: invite.requester }), "soft"),
+    mark("yes"), paragraph(say("done_note")), paragraph(say("done_next", { requester: invite.requester }), "soft"), wayBack(),
   ] });
 }
 
 const tryAgain = (left) => (left > 0 ? [paragraph(say("attempts_left", { n: left }), "soft"),
-  actions(button(say("retry_button"), verify), declineButton())] : [paragraph(say("attempts_none"))]);
+  actions(button(say("retry_button"), verify), declineButton())] : [paragraph(say("attempts_none")), wayBack()]);
 
 function retry(reason, left) {
   screen("retry", say("retry_title"), { children: [
@@ -197,11 +201,11 @@ function refused(reason, left) {
 }
 
 function referred(reason) {
-  screen("referred", say("referred_title"), { children: [mark("wait"), paragraph(say(`referred.${reason}`) ?? ""), windowCard()] });
+  screen("referred", say("referred_title"), { children: [mark("wait"), paragraph(say(`referred.${reason}`) ?? ""), windowCard(), wayBack()] });
 }
 
 function declined() {
-  screen("declined", say("declined_title"), { children: [mark("wait"), paragraph(say("declined_note")), windowCard()] });
+  screen("declined", say("declined_title"), { children: [mark("wait"), paragraph(say("declined_note")), windowCard(), wayBack()] });
 }
 
 const TRANSIENT = ["network", "lost", "overloaded", "draining", "store_unavailable", "session_expired", "reference_delayed", "attempts_too_fast", "other"];

@@ -64,8 +64,12 @@ async def browser() -> AsyncIterator[Browser]:
         yield running
 
 
-async def link(api: RunningApi, filing: Filing) -> str:
-    return f"{api.http.base_url}/#{await api.desk.invite(filing, filing.subjects[0])}".replace("//#", "/#")
+async def link(api: RunningApi, filing: Filing, *, return_url: str | None = None) -> str:
+    if return_url is not None:
+        client = await api.services.clients.authenticate(api.http.headers["Authorization"].removeprefix("Bearer "))
+        await api.services.clients.let_return_to(client.id, [str(api.http.base_url)])
+    path = f"/v1/cases/{filing.id}/subjects/{filing.subjects[0]}/invites"
+    return str((await api.http.post(path, json={"return_url": return_url})).json()["url"])
 
 
 async def agree(phone: Any) -> None:
@@ -112,12 +116,14 @@ async def test_from_the_case_to_the_redeemed_token(
 async def test_declining_takes_one_tap_also_after_consent(
     language: str, api: RunningApi, browser: Browser, filing: Filing
 ) -> None:
-    words = words_in(language)
+    words, way = words_in(language), f"{str(api.http.base_url).rstrip('/')}/about?filing=7"
     async with phone_browser(browser, str(api.http.base_url), words, language=LANGUAGES[language]) as phone:
-        await phone.page.goto(await link(api, filing))
+        await phone.page.goto(await link(api, filing, return_url=way))
         await agree(phone)
         await phone.tap("decline")
         await phone.at("declined")
+        await phone.page.get_by_role("link", name=words["return"].replace("{requester}", "window 1")).click()
+        await phone.page.wait_for_url(way)
         phone.nothing_wrong()
     assert (await api.desk.state(filing))["subjects"][0]["state"] == "declined"
 
