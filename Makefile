@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/.set-up
 TLS ?=
+TEST ?=
 
-.PHONY: run demo test screens lint types imports format lock clean
+.PHONY: run demo example test screens lint types imports format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -25,6 +26,10 @@ run: $(SET_UP)  ## start the service on its embedded defaults (TLS=1: HTTPS on t
 demo: $(SET_UP)  ## the main job end to end, with simulated phones; exits 0 if every line holds
 	$(BIN)/heyan models prepare
 	$(BIN)/heyan-bench demo $(DEMO)
+
+example: $(SET_UP)  ## heyan and a registration service that uses it, side by side (TLS=1: for phones; TEST=1: without cameras)
+	$(BIN)/heyan models prepare
+	$(BIN)/python -m examples.one_window both $(if $(TLS),--tls) $(if $(TEST),--test)
 
 test: $(SET_UP) lint  ## lint, types, import direction and all tests
 	$(BIN)/heyan models prepare
