@@ -135,7 +135,8 @@ async def issue_dispute_link(
 ) -> DisputeLinkBody:
     """A link for the notice that a person gets, by which they can report "this was not me". Shown this once."""
     issued = await services.disputes.issue(client, case_id, subject_id)
-    return DisputeLinkBody(code=issued.code, expires_at=issued.expires_at)
+    page = services.settings.report_url or f"{services.public_url}/report"
+    return DisputeLinkBody(code=issued.code, url=f"{page}#{issued.code}", expires_at=issued.expires_at)
 
 
 async def _opened(services: Services, client: Client, content: dict[str, Any]) -> OpenedCaseBody:

@@ -5,7 +5,8 @@ import { Capture } from "./capture.js";
 import { actions, button, card, h, inLanguage, mark, screen } from "./elements.js";
 import { liveScreen } from "./live.js";
 import * as service from "./service.js";
-import { language, say, useLanguage } from "./words.js";
+import { useLanguages } from "./switch.js";
+import { language, say } from "./words.js";
 
 const SLOW_RETRIES = 6;
 const DEFAULT_WAIT = 3;
@@ -42,7 +43,9 @@ const kept = {
 const begin = () => attempt(async () => {
   code = location.hash.slice(1);
   if (!code) return go(noLink);
-  invite = await service.inspect(code);
+  const look = firstLook ?? service.inspect(code);
+  firstLook = null;
+  invite = await look;
   grant = kept.get();
   if (invite.state === "exchanged" && !grant) return go(() => problem("invite_used"));
   return go(invite.state === "issued" ? who : cameraNotice);
@@ -236,18 +239,10 @@ function device(name) {
   ] });
 }
 
-const languageButton = document.getElementById("language");
-function nameLanguageButton() {
-  languageButton.textContent = language === "zh" ? "English" : "中文";
-  languageButton.lang = language === "zh" ? "en" : "zh-CN";
-}
-languageButton.addEventListener("click", async () => {
-  await useLanguage(language === "zh" ? "en" : "zh");
-  nameLanguageButton();
-  again();
-});
 document.addEventListener("visibilitychange", () => { if (document.hidden && capture) hidden = true });
 addEventListener("hashchange", begin);
-await useLanguage();
-nameLanguageButton();
+// The link is looked at while the words still come: on a slow network that is one way less.
+let firstLook = location.hash.length > 1 ? service.inspect(location.hash.slice(1)) : null;
+firstLook?.catch(() => {});
+await useLanguages(() => again());
 await begin();
