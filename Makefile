@@ -35,8 +35,9 @@ test: $(SET_UP) lint  ## lint, types, import direction and all tests
 	$(BIN)/heyan models prepare
 	$(BIN)/python -m pytest
 
-screens: $(SET_UP)  ## pictures of every state of the pages in build/screens (needs chromium)
+screens: $(SET_UP)  ## pictures of the pages for docs/screens.md, and of every state in build/screens (needs chromium)
 	$(BIN)/heyan models prepare
+	PYTHONPATH=tests/support $(BIN)/python tests/support/make_screens.py
 	HEYAN_SCREENS=build/screens $(BIN)/python -m pytest tests/api/test_capture_page.py tests/api/test_console_page.py
 
 lint: $(SET_UP)  ## ruff, mypy strict, import-linter

@@ -1,9 +1,6 @@
 // The way of a person through the page, from the link to the result.
 
-import { openCamera, closeCamera, CameraError } from "./camera.js";
-import { Capture } from "./capture.js";
 import { actions, button, card, h, inLanguage, mark, screen } from "./elements.js";
-import { liveScreen } from "./live.js";
 import * as service from "./service.js";
 import { useLanguages } from "./switch.js";
 import { language, say } from "./words.js";
@@ -11,7 +8,7 @@ import { language, say } from "./words.js";
 const SLOW_RETRIES = 6;
 const DEFAULT_WAIT = 3;
 const chosen = { light: true, motions: "all", speech: false };
-let code = "", invite = null, grant = null, camera = null, capture = null, again = noLink, hidden = false;
+let code = "", invite = null, grant = null, camera = null, capture = null, again = noLink, hidden = false, tools = null;
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 const paragraph = (words, kind) => h("p", { class: kind }, words);
@@ -19,18 +16,22 @@ const paragraph = (words, kind) => h("p", { class: kind }, words);
 /** Show a screen now, and again in the other language when that is chosen. */
 function go(show) { again = show; show() }
 
+/** What the camera needs comes while people read: the first screen does not wait for it. */
+const loadTools = () => tools ??= Promise.all([import("./camera.js"), import("./capture.js"), import("./live.js")])
+  .then((parts) => Object.assign({}, ...parts), () => { throw Object.assign(new Error(), { code: "network", reload: true }) });
+
 /** Do what may be refused; a refusal has a screen of its own. */
 async function attempt(work) {
   try { await work() } catch (error) {
     endCamera();
-    if (error instanceof CameraError) go(() => device(error.message));
-    else go(() => problem(error.code ?? "other", work));
-    if (!(error instanceof CameraError) && !error.code) console.error(error);
+    if (error.device) go(() => device(error.device));
+    else go(() => problem(error.code ?? "other", error.reload ? () => location.reload() : work));
+    if (!error.device && !error.code) console.error(error);
   }
 }
 
 function endCamera() {
-  closeCamera(camera);
+  camera?.getTracks().forEach((track) => track.stop());
   camera = null;
 }
 
@@ -87,7 +88,7 @@ function intent() {
     go(cameraNotice);
   });
   screen("intent", say("intent_title"), { step: 3, children: [
-    card(paragraph(inLanguage(invite.intent))), actions(button(say("intent_button"), confirm), declineButton()),
+    card(paragraph(inLanguage(invite.intent), "statement")), actions(button(say("intent_button"), confirm), declineButton()),
   ] });
 }
 
@@ -99,7 +100,7 @@ function option(words, checked, change) {
 
 function cameraNotice() {
   const open = () => attempt(async () => {
-    camera = await openCamera();
+    camera = await (await loadTools()).openCamera();
     go(ready);
   });
   screen("camera", say("camera_title"), { step: 4, children: [
@@ -131,6 +132,7 @@ const verify = () => attempt(async () => {
     grant = (await service.exchange(code)).grant;
     kept.set(grant);
   }
+  const { openCamera } = await loadTools();
   camera ??= await openCamera();
   const result = await run(await openPatiently());
   endCamera();
@@ -150,6 +152,7 @@ async function openPatiently() {
 
 /** Run a session; when all places are taken, nothing is burnt: wait and claim again. */
 async function run(opened) {
+  const { Capture, liveScreen } = await loadTools();
   for (let tried = 0; ; tried++) {
     const view = liveScreen({ stream: camera, speech: chosen.speech, stop: decline });
     const show = (message) => {
@@ -246,3 +249,4 @@ let firstLook = location.hash.length > 1 ? service.inspect(location.hash.slice(1
 firstLook?.catch(() => {});
 await useLanguages(() => again());
 await begin();
+loadTools().catch(() => {});

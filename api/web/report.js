@@ -33,9 +33,9 @@ const report = () => attempt(async () => {
 });
 
 const facts = () => card(h("dl", {}, [
-  ["requester", seen.requester], ["person", seen.name_masked],
-  ["report_when", seen.verified_at ? time(seen.verified_at) : say("report_never")], ["report_what", inLanguage(seen.intent)],
-].map(([term, text]) => [h("dt", {}, say(term)), h("dd", {}, text)])));
+  ["requester", seen.requester], ["person", seen.name_masked], ["report_when", seen.verified_at ? time(seen.verified_at) : say("report_never")],
+].map(([term, text]) => [h("dt", {}, say(term)), h("dd", {}, text)])),
+h("p", { class: "soft" }, say("report_what")), paragraph(inLanguage(seen.intent), "statement"));
 
 function noLink() {
   screen("no_link", say("no_link_title"), { children: [paragraph(say("report_no_link"))] });
