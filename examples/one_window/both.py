@@ -28,7 +28,8 @@ def heyan_running(*, port: int, tls: bool) -> Iterator[tuple[str, Path | None]]:
         BothError: it ended before it listened; it has said why.
     """
     command = [HEYAN, "serve", "--port", str(port), *(["--tls"] if tls else [])]
-    environment = {**os.environ, "HEYAN_WEBHOOK_PRIVATE_ADDRESSES": "true", "PYTHONUNBUFFERED": "1"}
+    needed = {"HEYAN_WEBHOOK_PRIVATE_ADDRESSES": "true", "PYTHONUNBUFFERED": "1"}
+    environment = {"HEYAN_LOG_LEVEL": "warning", **os.environ, **needed}
     # A session of its own: Ctrl-C comes to the window, which ends heyan after itself.
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8", start_new_session=True

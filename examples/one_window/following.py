@@ -24,6 +24,7 @@ class Watchers:
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Event, tuple[str, asyncio.AbstractEventLoop]] = {}
+        self._closed = False
 
     def changed(self, filing: Filing) -> None:
         """Wake the pages that watch a filing."""
@@ -31,12 +32,18 @@ class Watchers:
             if watched == filing.id:
                 loop.call_soon_threadsafe(event.set)
 
+    def close(self) -> None:
+        """End what watches, so that nobody waits for a page to go away."""
+        self._closed = True
+        for event, (_, loop) in list(self._waiting.items()):
+            loop.call_soon_threadsafe(event.set)
+
     async def changes(self, filing_id: str) -> AsyncIterator[None]:
         """At once, then whenever the filing has changed; several changes may be one."""
         event = asyncio.Event()
         self._waiting[event] = (filing_id, asyncio.get_running_loop())
         try:
-            while True:
+            while not self._closed:
                 yield
                 await event.wait()
                 event.clear()

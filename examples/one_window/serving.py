@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import create_server, socket
+from types import FrameType
 
 import httpx
 import uvicorn
@@ -29,16 +30,21 @@ class Window:
 
 
 class AnnouncingServer(uvicorn.Server):
-    """Says where to go once somebody who goes there is served."""
+    """Says where to go once somebody who goes there is served, and tells when it is to end."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, *, announce: Callable[[], None], ends: Callable[[], None]) -> None:
         super().__init__(config)
-        self._announce = announce
+        self._announce, self._ends = announce, ends
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start, then announce."""
         await super().startup(sockets=sockets)
         self._announce()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal: whatever lasts is told to end."""
+        self._ends()
+        super().handle_exit(sig, frame)
 
 
 def serve_window(window: Window, *, announce: Callable[[str], None]) -> None:
@@ -64,7 +70,7 @@ def serve_window(window: Window, *, announce: Callable[[str], None]) -> None:
             desk.listen()
             app = create_app(desk, Follower(desk), watchers)
             config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
-            AnnouncingServer(config, lambda: announce(url)).run(sockets=[listener])
+            AnnouncingServer(config, announce=lambda: announce(url), ends=watchers.close).run(sockets=[listener])
 
 
 def _heyan(window: Window) -> Heyan:
