@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -180,6 +181,8 @@ def create_app(desk: Desk, follower: Follower, watchers: Watchers) -> FastAPI:
     @app.post("/api/companies/{company_id}/increases", status_code=201, response_model=FilingView)
     def increase(company_id: str, body: IncreaseBody) -> Response | FilingView:
         known = desk.ledger.company(company_id)
+        if Decimal(body.capital) <= Decimal(known.capital):
+            return _refusal("capital_not_raised", known.capital, 422)
         missing = [each.name for each in signers(known) if each.id_number not in body.photos]
         if missing:
             return _refusal("photo_missing", ", ".join(missing), 422)

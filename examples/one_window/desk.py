@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_urlsafe
+from threading import Lock
 
 from standardwebhooks import Webhook
 
@@ -27,6 +28,7 @@ from examples.one_window.ledger import Ledger
 
 HOOK = "/hooks/heyan"
 REFUSED = range(400, 500)
+UNPROCESSABLE = 422
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class Desk:
     links_back: bool = True
     changed: Callable[[Filing], None] = lambda _: None
     """Told of every filing that has changed."""
+    _opening: Lock = field(default_factory=Lock)
 
     # Notices
 
@@ -117,6 +120,11 @@ class Desk:
 
     def open(self, filing: Filing) -> Filing:
         """Open the case of a filing; the same case, however often that is asked for."""
+        with self._opening:
+            filing = self.ledger.filing(filing.id)
+            return self._open(filing) if filing.state == OPENING else filing
+
+    def _open(self, filing: Filing) -> Filing:
         photos = self.ledger.photos(filing.id)
         case = self.heyan.open_case(
             action=filing.action,
@@ -130,9 +138,21 @@ class Desk:
             idempotency_key=f"one-window-{filing.way}",
         )
         ready = opened(filing, case)
-        self.ledger.opened(ready)
+        self.ledger.settled(ready)
         self._tell(ready)
         return ready
+
+    def _open_late(self, filing: Filing) -> Filing:
+        """Open what could not be opened when it was filed; what heyan will not take then is over, and says why."""
+        try:
+            return self.open(filing)
+        except HeyanError as refusal:
+            if refusal.status != UNPROCESSABLE:
+                raise
+            over = replace(filing, state="cancelled", problem=refusal.code)
+            self.ledger.settled(over)
+            self._tell(over)
+            return over
 
     def link(self, filing_id: str, place: int) -> Filing:
         """A new link for a person; the one before leads nowhere any more. Raises LookupError, HeyanError."""
@@ -166,7 +186,7 @@ class Desk:
         """
         filing = self.ledger.filing(filing_id)
         if filing.state == OPENING:
-            filing = self.open(filing)
+            filing = self._open_late(filing)
         if filing.state != OPEN:
             return filing
         case = self.heyan.case(filing.case_id or "")

@@ -93,12 +93,16 @@ class Follower:
         """Whatever is in the way is shown at the window, and tried again with the next notice or look."""
         try:
             self._desk.follow(filing_id)
+        except LookupError as error:  # it was refused while it was being filed, and is kept no longer
+            LOG.info("filing %s is not there: %s", filing_id, error)
         except HeyanError as refusal:
             self._trouble(filing_id, refusal.code, refusal)
         except httpx.TransportError as error:
             self._trouble(filing_id, "unreachable", error)
         except ReceiptError as error:
             self._trouble(filing_id, "receipt_invalid", error)
+        except OSError as error:
+            self._trouble(filing_id, "archive_unwritable", error)
 
     def _trouble(self, filing_id: str, code: str, error: Exception) -> None:
         LOG.warning("filing %s: %s", filing_id, error)

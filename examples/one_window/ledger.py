@@ -62,8 +62,8 @@ class Ledger:
             self._put(changed)
         return changed
 
-    def opened(self, filing: Filing) -> None:
-        """heyan has the case, and with it the photos: they are not kept here any longer."""
+    def settled(self, filing: Filing) -> None:
+        """heyan has the case, and with it the photos, or will never take it: they are not kept here any longer."""
         with self._lock, self._db:
             self._put(filing)
             self._db.execute("DELETE FROM photos WHERE filing = ?", (filing.id,))

@@ -96,6 +96,8 @@ def test_a_company_is_registered_once_everybody_has_verified_and_then_raises_its
         company = http.get(f"/api/companies/{filing['id']}").json()
         assert (company["capital"], company["legal_representative"]) == ("1000000", "Test Accepted")
         photos = {each["id_number"]: entered("", "", photo=PHOTO)["photo"] for each in company["signers"]}
+        body = {"capital": "1000000.00", "photos": photos}
+        assert http.post(f"/api/companies/{company['id']}/increases", json=body).json()["code"] == "capital_not_raised"
         body = {"capital": "5000000", "photos": photos}
         raised = http.post(f"/api/companies/{company['id']}/increases", json=body).json()
         assert {each["role"] for each in raised["parties"]} == {"shareholder", "legal_representative"}
@@ -264,6 +266,16 @@ def test_a_filing_waits_with_its_photos_until_heyan_answers_and_is_opened_once(t
     assert len({request.headers["idempotency-key"] for request in sent[:6]}) == 1
     opened = desk.ledger.filing(waiting.id)
     assert (opened.state, opened.case_id, dict(desk.ledger.photos(waiting.id))) == ("open", "case_1", {})
+
+
+def test_what_heyan_will_not_take_later_is_over_and_says_why(tmp_path: Path) -> None:
+    desk = desk_at(tmp_path, lambda _: httpx.Response(422, json={"code": "id_document_invalid"}))
+    desk.ledger.file(lambda _: filing_of(state="opening", case_id=None), [PHOTO])
+    Follower(desk)._follow("7")
+    over = desk.ledger.filing("7")
+    assert (over.state, over.problem, dict(desk.ledger.photos("7"))) == ("cancelled", "id_document_invalid", {})
+    assert desk.ledger.unfinished() == []
+    Follower(desk)._follow("8")  # one that is not there any more stops nothing
 
 
 def test_trouble_is_shown_at_the_window_until_it_is_over(tmp_path: Path) -> None:
