@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/.set-up
 TLS ?=
+TEST ?=
 
-.PHONY: run demo test screens lint types imports format lock clean
+.PHONY: run demo example test screens lint types imports format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -26,12 +27,17 @@ demo: $(SET_UP)  ## the main job end to end, with simulated phones; exits 0 if e
 	$(BIN)/heyan models prepare
 	$(BIN)/heyan-bench demo $(DEMO)
 
+example: $(SET_UP)  ## heyan and a registration service that uses it, side by side (TLS=1: for phones; TEST=1: without cameras)
+	$(BIN)/heyan models prepare
+	$(BIN)/python -m examples.one_window both $(if $(TLS),--tls) $(if $(TEST),--test)
+
 test: $(SET_UP) lint  ## lint, types, import direction and all tests
 	$(BIN)/heyan models prepare
 	$(BIN)/python -m pytest
 
-screens: $(SET_UP)  ## pictures of every state of the pages in build/screens (needs chromium)
+screens: $(SET_UP)  ## pictures of the pages for docs/screens.md, and of every state in build/screens (needs chromium)
 	$(BIN)/heyan models prepare
+	PYTHONPATH=tests/support $(BIN)/python tests/support/make_screens.py
 	HEYAN_SCREENS=build/screens $(BIN)/python -m pytest tests/api/test_capture_page.py tests/api/test_console_page.py
 
 lint: $(SET_UP)  ## ruff, mypy strict, import-linter

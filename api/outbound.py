@@ -16,7 +16,6 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
-from verify.casefile import Mode
 from verify.errors import Invalid
 
 ANSWER_SECONDS = 15.0
@@ -57,8 +56,8 @@ class Outbound:
     resolve: Resolve = resolve
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
-    async def check(self, url: str, *, mode: Mode) -> str:
-        """The URL, if a client of this mode may have notices sent to it, as far as can be told now.
+    async def check(self, url: str) -> str:
+        """The URL, if a client may have notices sent to it, as far as can be told now.
 
         Raises:
             Invalid: `webhook_url_invalid` for its form, `webhook_url_refused` for where it leads.
@@ -73,9 +72,9 @@ class Outbound:
                 "private ones with HEYAN_WEBHOOK_PRIVATE_ADDRESSES"
             )
             raise Invalid("webhook_url_refused", message)
-        local = mode == "test" and all(ip_address(each).is_loopback for each in addresses)
+        local = all(ip_address(each).is_loopback for each in addresses)
         if parts.scheme != "https" and not local:
-            message = "a webhook's URL begins with https://; http:// only leads to loopback, with a key of test mode"
+            message = "a webhook's URL begins with https://; http:// only leads to loopback"
             raise Invalid("webhook_url_invalid", message)
         return url
 

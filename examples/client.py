@@ -49,6 +49,7 @@ class NewSubject:
     id_number: str
     photo: bytes | None = field(repr=False)
     provenance: Literal["authority", "card_capture", "client_upload"] = "authority"
+    share_percent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,14 @@ class Invite:
     url: str = field(repr=False)
     code: str = field(repr=False)
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where notices go; the secret is shown this once."""
+
+    id: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +154,7 @@ class Heyan:
         document_sha256: str,
         subjects: Sequence[NewSubject],
         external_id: str | None = None,
+        details: Mapping[str, Any] | None = None,
         rule: Mapping[str, Any] | None = None,
         deadline: datetime | None = None,
         idempotency_key: str | None = None,
@@ -156,6 +166,8 @@ class Heyan:
             "external_id": external_id,
             "subjects": [_subject_body(each) for each in subjects],
         }
+        if details is not None:
+            body["details"] = dict(details)
         if rule is not None:
             body["rule"] = dict(rule)
         if deadline is not None:
@@ -208,9 +220,15 @@ class Heyan:
 
     # People
 
-    def invite(self, case_id: str, subject_id: str, *, deliver: Json | None = None) -> Invite:
-        """A link for one person; an earlier one is revoked. `deliver`: have the service send it (docs/delivery.md)."""
-        answer = self._post(f"/v1/cases/{case_id}/subjects/{subject_id}/invites", {"deliver": deliver})
+    def invite(
+        self, case_id: str, subject_id: str, *, return_url: str | None = None, deliver: Json | None = None
+    ) -> Invite:
+        """A link for one person; an earlier one is revoked. `return_url`: where the page offers to go at the end.
+
+        `deliver`: have the service send the link (docs/delivery.md).
+        """
+        wishes = {"return_url": return_url, "deliver": deliver}
+        answer = self._post(f"/v1/cases/{case_id}/subjects/{subject_id}/invites", wishes)
         return Invite(answer["url"], answer["code"], datetime.fromisoformat(answer["expires_at"]))
 
     def simulate(self, case_id: str, subject_id: str) -> str:
@@ -258,6 +276,21 @@ class Heyan:
     def receipt(self, receipt_id: str) -> Receipt:
         """The receipt of a redemption of this client."""
         return _receipt(self._send("GET", f"/v1/receipts/{receipt_id}").json())
+
+    def keys(self, *, test: bool = False) -> bytes:
+        """The public keys (a JWKS) that receipts are checked with: keep them with the receipts."""
+        return self._send("GET", "/.well-known/test/jwks.json" if test else "/.well-known/jwks.json").content
+
+    # Notices
+
+    def register_webhook(self, url: str) -> Webhook:
+        """Have all notices sent to an address; keep the secret, which checks their signatures."""
+        answer = self._post("/v1/webhooks", {"url": url})
+        return Webhook(answer["id"], answer["secret"])
+
+    def forget_webhook(self, webhook_id: str) -> None:
+        """Send nothing there any more."""
+        self._send("DELETE", f"/v1/webhooks/{webhook_id}")
 
     # Requests
 
@@ -324,6 +357,7 @@ def _reference(subject: NewSubject) -> dict[str, str]:
 
 def _subject_body(subject: NewSubject) -> Json:
     return {
+        **({"share_percent": subject.share_percent} if subject.share_percent else {}),
         "name": subject.name,
         "role": subject.role,
         "id_document": {"type": subject.id_type, "number": subject.id_number},

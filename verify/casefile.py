@@ -224,6 +224,8 @@ class Invite:
     consent: Consent | None = None
     grant_hash: str | None = None
     grant_expires_at: float | None = None
+    return_url: str | None = None
+    """Where the page offers to go at the end; on an origin that was registered for the client at that time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Clients: registration services, known by their API keys. Only the hash of a key is kept."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from re import fullmatch
 
@@ -9,6 +9,7 @@ import msgspec
 from verify.casefile import Mode
 from verify.errors import Invalid, NotFound, Refused
 from verify.identifiers import Entropy, hash_secret, new_part, new_secret
+from verify.return_links import check_origin
 from verify.store import Store
 
 SCOPES = ("cases", "compare")
@@ -28,6 +29,8 @@ class Client:
     scopes: tuple[str, ...]
     created_at: float
     revoked: bool = False
+    return_origins: tuple[str, ...] = ()
+    """Where its links back into its flow may lead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,18 @@ class Clients:
     store: Store
     entropy: Entropy
 
-    async def create(self, name: str, *, mode: Mode, scopes: Collection[str] = DEFAULT_SCOPES) -> tuple[Client, str]:
+    async def create(
+        self,
+        name: str,
+        *,
+        mode: Mode,
+        scopes: Collection[str] = DEFAULT_SCOPES,
+        return_origins: Collection[str] = (),
+    ) -> tuple[Client, str]:
         """A new client and its API key, which is shown this once.
 
         Raises:
-            Invalid: `client_name_invalid`, `scope_unknown`.
+            Invalid: `client_name_invalid`, `scope_unknown`, `return_origin_invalid`.
         """
         if not fullmatch(r"[\w .-]{1,64}", name):
             raise Invalid("client_name_invalid", "a client's name has 1 to 64 letters, digits, spaces, '.', '-' or '_'")
@@ -51,7 +61,12 @@ class Clients:
         secret = f"hk_{mode}_{new_secret(self.entropy)}"
         now = await self.store.now()
         client = Client(
-            id=f"cli_{new_part(self.entropy)}", name=name, mode=mode, scopes=tuple(sorted(scopes)), created_at=now
+            id=f"cli_{new_part(self.entropy)}",
+            name=name,
+            mode=mode,
+            scopes=tuple(sorted(scopes)),
+            created_at=now,
+            return_origins=tuple(map(check_origin, return_origins)),
         )
         await self.store.put_record(_KIND, hash_secret(secret), msgspec.json.encode(client))
         return client, secret
@@ -78,10 +93,22 @@ class Clients:
 
     async def revoke(self, client_id: str) -> Client:
         """Make a client's key useless. Raises NotFound `key_unknown`."""
+        return await self._change(client_id, lambda client: replace(client, revoked=True))
+
+    async def let_return_to(self, client_id: str, origins: Collection[str]) -> Client:
+        """Register where a client's links back may lead, in place of what was registered.
+
+        Raises:
+            NotFound: `key_unknown`. Invalid: `return_origin_invalid`.
+        """
+        checked = tuple(map(check_origin, origins))
+        return await self._change(client_id, lambda client: replace(client, return_origins=checked))
+
+    async def _change(self, client_id: str, change: Callable[[Client], Client]) -> Client:
         for name, content in (await self.store.records(_KIND)).items():
             client = msgspec.json.decode(content, type=Client)
             if client.id == client_id:
-                revoked = replace(client, revoked=True)
-                await self.store.put_record(_KIND, name, msgspec.json.encode(revoked))
-                return revoked
+                changed = change(client)
+                await self.store.put_record(_KIND, name, msgspec.json.encode(changed))
+                return changed
         raise NotFound("key_unknown", f"no client has the id {client_id!r}; `heyan keys list` shows them")

@@ -29,6 +29,7 @@ from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, Unavailabl
 from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
 from verify.photo_source import NOTHING, NoPhotoError, PhotoDelayedError, PhotoSource, Sought
 from verify.references import blob_name, number_binding, open_name, reference_binding
+from verify.return_links import check_return_url
 from verify.standing import is_verified
 from verify.statements import CONSENT, Statement, intent_sha256, intent_statement
 from verify.store import Change, Store
@@ -89,6 +90,8 @@ class InviteView:
     intent_sha256: str
     expires_at: datetime
     attempts_left: int
+    return_url: str | None
+    """Back into the client's flow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +128,25 @@ class Invites:
     """The same for cases of test mode: no register is ever asked for them."""
 
     async def issue(
-        self, client: Client, case_id: str, subject_id: str, *, accompany: Accompany = nothing
+        self,
+        client: Client,
+        case_id: str,
+        subject_id: str,
+        *,
+        return_url: str | None = None,
+        accompany: Accompany = nothing,
     ) -> IssuedInvite:
         """A new link for a subject; an earlier one is revoked. It is durable if messages go out with it.
+
+        `return_url`: where the page offers to go at the end.
 
         Raises:
             NotFound: `case_unknown`, `subject_unknown`. Conflict: `case_not_open`, `already_verified`.
             Gone: `reference_gone` if the subject's photo was unusable or erased. Refused: `deputy_not_appointed`.
+            Invalid: `return_url_refused`.
         """
+        if return_url is not None:
+            check_return_url(return_url, origins=client.return_origins)
         part, secret = new_part(self.entropy), new_secret(self.entropy)
         epoch = await self.store.epoch()
         held = await held_appointments(self.store, known_case(case_id))
@@ -153,6 +167,7 @@ class Invites:
                 expires_at=expires_at,
                 state=InviteState.ISSUED,
                 attempts_left=ATTEMPTS,
+                return_url=return_url,
             )
             code = link_code(file.case.id, part, secret)
             messages = accompany(file, invite, code)
@@ -467,6 +482,7 @@ def _view(case: Case, subject: Subject, invite: Invite) -> InviteView:
         intent_sha256=intent_sha256(case, subject),
         expires_at=_time(invite.expires_at),
         attempts_left=invite.attempts_left,
+        return_url=invite.return_url,
     )
 
 

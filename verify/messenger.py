@@ -60,7 +60,9 @@ class Messenger:
     channels: frozenset[Channel]
     reminder_hours: tuple[float, ...]
 
-    async def invite(self, client: Client, case_id: str, subject_id: str, wanted: Wanted) -> IssuedInvite:
+    async def invite(
+        self, client: Client, case_id: str, subject_id: str, wanted: Wanted, *, return_url: str | None = None
+    ) -> IssuedInvite:
         """A new link for a subject, which the service sends.
 
         Raises:
@@ -71,7 +73,9 @@ class Messenger:
         ids = [f"msg_{new_part(self.entropy)}" for _ in range(len(self.reminder_hours) + 2)]
         await self.limits.take(wanted.contact, ids[0], mode=client.mode, now=await self.store.now())
         try:
-            return await self.invites.issue(client, case_id, subject_id, accompany=self._accompany(wanted, ids))
+            return await self.invites.issue(
+                client, case_id, subject_id, return_url=return_url, accompany=self._accompany(wanted, ids)
+            )
         except StoreUnavailable:  # it may be on its way
             raise
         except Exception:

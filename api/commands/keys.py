@@ -27,10 +27,19 @@ def create(
     client: Annotated[str, typer.Option("--client", help="name of the registration service")],
     test: Annotated[bool, typer.Option("--test", help="a key of test mode: its tokens are worth nothing")] = False,
     scope: Annotated[list[str] | None, typer.Option("--scope", help="cases, compare; may be repeated")] = None,
+    return_origin: Annotated[
+        list[str] | None, typer.Option("--return-origin", help="https://host to which its links back may lead")
+    ] = None,
 ) -> None:
     """Make a client and print its API key: on standard output, this once."""
-    scopes = scope or list(DEFAULT_SCOPES)
-    made, secret = _with_clients(lambda clients: clients.create(client, mode="test" if test else "live", scopes=scopes))
+    made, secret = _with_clients(
+        lambda clients: clients.create(
+            client,
+            mode="test" if test else "live",
+            scopes=scope or DEFAULT_SCOPES,
+            return_origins=return_origin or (),
+        )
+    )
     typer.echo(f"client {made.id} ({made.name}), scopes {', '.join(made.scopes)}; the key is shown only now:", err=True)
     typer.echo(secret)
 
@@ -38,10 +47,22 @@ def create(
 @commands.command(name="list")
 def list_keys() -> None:
     """All clients; never their keys."""
-    table = Table("client", "name", "mode", "scopes", "made", "state")
+    table = Table("client", "name", "mode", "scopes", "made", "links back to", "state")
     for client in _with_clients(lambda clients: clients.list()):
         table.add_row(*_row(client))
     Console().print(table)
+
+
+@commands.command()
+def return_origins(
+    client_id: Annotated[str, typer.Argument(metavar="CLIENT", help="as `heyan keys list` shows it")],
+    origins: Annotated[
+        list[str] | None, typer.Argument(help="https://host, in place of all before; none: no links")
+    ] = None,
+) -> None:
+    """Say where links from the page back into a client's flow may lead."""
+    client = _with_clients(lambda clients: clients.let_return_to(client_id, origins or []))
+    typer.echo(f"links of {client.id} ({client.name}) may lead to: {', '.join(client.return_origins) or 'nowhere'}")
 
 
 @commands.command()
@@ -76,6 +97,7 @@ def _row(client: Client) -> tuple[str, ...]:
         client.mode,
         " ".join(client.scopes),
         made,
+        " ".join(client.return_origins),
         "revoked" if client.revoked else "active",
     )
 

@@ -116,9 +116,10 @@ async def issue_invite(
     With `deliver` the service sends it, reminds of it, and tells the person once their identity was used.
     """
     if body.deliver is None:
-        issued = await services.invites.issue(client, case_id, subject_id)
+        issued = await services.invites.issue(client, case_id, subject_id, return_url=body.return_url)
     else:
-        issued = await services.messenger.invite(client, case_id, subject_id, wanted(body.deliver))
+        message = wanted(body.deliver)
+        issued = await services.messenger.invite(client, case_id, subject_id, message, return_url=body.return_url)
     return IssuedInviteBody(
         code=issued.code,
         url=f"{services.public_url}/#{issued.code}",
@@ -134,7 +135,8 @@ async def issue_dispute_link(
 ) -> DisputeLinkBody:
     """A link for the notice that a person gets, by which they can report "this was not me". Shown this once."""
     issued = await services.disputes.issue(client, case_id, subject_id)
-    return DisputeLinkBody(code=issued.code, expires_at=issued.expires_at)
+    page = services.settings.report_url or f"{services.public_url}/report"
+    return DisputeLinkBody(code=issued.code, url=f"{page}#{issued.code}", expires_at=issued.expires_at)
 
 
 async def _opened(services: Services, client: Client, content: dict[str, Any]) -> OpenedCaseBody:

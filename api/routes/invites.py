@@ -60,6 +60,7 @@ def _invite_body(view: InviteView) -> InviteBody:
         intent=IntentTextBody(zh=view.intent.zh, en=view.intent.en, sha256=view.intent_sha256),
         expires_at=view.expires_at,
         attempts_left=view.attempts_left,
+        return_url=view.return_url,
     )
 
 

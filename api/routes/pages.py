@@ -22,6 +22,13 @@ async def capture(services: ServicesNow) -> FileResponse:
     return FileResponse(WEB / "index.html", headers=headers)
 
 
+@router.get("/report")
+async def report(services: ServicesNow) -> FileResponse:
+    """The page that the link in a notice opens, where a person can say "this was not me"."""
+    headers = {"content-security-policy": capture_policy(services.public_url)}
+    return FileResponse(WEB / "report.html", headers=headers)
+
+
 @router.get("/about")
 async def home(request: Request) -> HTMLResponse:
     """What is running here."""

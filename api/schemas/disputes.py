@@ -12,9 +12,14 @@ _CODE = "k3v9x2m7q4t8w6z1.p5r7t9v1.Zm9v…"
 class DisputeLinkBody(Body):
     """The code is shown once; only its hash is kept."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"code": _CODE, "expires_at": EXAMPLE_TIME}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"code": _CODE, "url": f"https://verify.example/report#{_CODE}", "expires_at": EXAMPLE_TIME}]
+        }
+    )
 
     code: str = Field(description="for the fragment of a link in the notice that the person gets")
+    url: str = Field(description="such a link, to the service's own page")
     expires_at: datetime
 
 

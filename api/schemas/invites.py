@@ -39,6 +39,11 @@ class NewInviteBody(Body):
     )
 
     deliver: DeliverBody | None = None
+    return_url: str | None = Field(
+        default=None,
+        max_length=1000,
+        description="where the page offers to go at the end; on an origin that the operator has registered",
+    )
 
 
 class IssuedInviteBody(Body):
@@ -153,6 +158,7 @@ class InviteBody(Body):
                     "intent": {"zh": "我以股东身份…", "en": "As shareholder I…", "sha256": EXAMPLE_HASH},
                     "expires_at": EXAMPLE_TIME,
                     "attempts_left": 3,
+                    "return_url": "https://registry.example/filings/7",
                 }
             ]
         }
@@ -170,3 +176,4 @@ class InviteBody(Body):
     intent: IntentTextBody
     expires_at: datetime
     attempts_left: int
+    return_url: str | None = Field(description="where a page offers to go at the end, if the client has said so")

@@ -10,9 +10,12 @@ const NAMES = {
 };
 const IN_APP = /MicroMessenger|QQ\/|Weibo|DingTalk|AlipayClient|Instagram|FBAN|FBAV|Line\//i;
 
-export class CameraError extends Error {}
+/** `device`: the words under `device` that explain it. */
+export class CameraError extends Error {
+  constructor(device) { super(device); this.device = device }
+}
 
-/** Open the front camera. Throws CameraError whose message is one of the words under `device`. */
+/** Open the front camera. Throws CameraError. */
 export async function openCamera() {
   if (!navigator.mediaDevices?.getUserMedia) throw new CameraError(IN_APP.test(navigator.userAgent) ? "in_app" : "unsupported");
   let stream;
@@ -22,13 +25,11 @@ export async function openCamera() {
     });
   } catch (error) { throw new CameraError(NAMES[error.name] ?? "unsupported") }
   if (stream.getVideoTracks()[0].getSettings().facingMode === "environment") {
-    closeCamera(stream);
+    stream.getTracks().forEach((track) => track.stop());
     throw new CameraError("rear");
   }
   return stream;
 }
-
-export const closeCamera = (stream) => stream?.getTracks().forEach((track) => track.stop());
 
 /** Takes pictures of a playing video, as good as they may be large. */
 export class Shutter {

@@ -1,16 +1,14 @@
 // The way of a person through the page, from the link to the result.
 
-import { openCamera, closeCamera, CameraError } from "./camera.js";
-import { Capture } from "./capture.js";
 import { actions, button, card, h, inLanguage, mark, screen } from "./elements.js";
-import { liveScreen } from "./live.js";
 import * as service from "./service.js";
-import { language, say, useLanguage } from "./words.js";
+import { useLanguages } from "./switch.js";
+import { language, say } from "./words.js";
 
 const SLOW_RETRIES = 6;
 const DEFAULT_WAIT = 3;
 const chosen = { light: true, motions: "all", speech: false };
-let code = "", invite = null, grant = null, camera = null, capture = null, again = noLink, hidden = false;
+let code = "", invite = null, grant = null, camera = null, capture = null, again = noLink, hidden = false, tools = null;
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 const paragraph = (words, kind) => h("p", { class: kind }, words);
@@ -18,18 +16,22 @@ const paragraph = (words, kind) => h("p", { class: kind }, words);
 /** Show a screen now, and again in the other language when that is chosen. */
 function go(show) { again = show; show() }
 
+/** What the camera needs comes while people read: the first screen does not wait for it. */
+const loadTools = () => tools ??= Promise.all([import("./camera.js"), import("./capture.js"), import("./live.js")])
+  .then((parts) => Object.assign({}, ...parts), () => { throw Object.assign(new Error(), { code: "network", reload: true }) });
+
 /** Do what may be refused; a refusal has a screen of its own. */
 async function attempt(work) {
   try { await work() } catch (error) {
     endCamera();
-    if (error instanceof CameraError) go(() => device(error.message));
-    else go(() => problem(error.code ?? "other", work));
-    if (!(error instanceof CameraError) && !error.code) console.error(error);
+    if (error.device) go(() => device(error.device));
+    else go(() => problem(error.code ?? "other", error.reload ? () => location.reload() : work));
+    if (!error.device && !error.code) console.error(error);
   }
 }
 
 function endCamera() {
-  closeCamera(camera);
+  camera?.getTracks().forEach((track) => track.stop());
   camera = null;
 }
 
@@ -42,7 +44,9 @@ const kept = {
 const begin = () => attempt(async () => {
   code = location.hash.slice(1);
   if (!code) return go(noLink);
-  invite = await service.inspect(code);
+  const look = firstLook ?? service.inspect(code);
+  firstLook = null;
+  invite = await look;
   grant = kept.get();
   if (invite.state === "exchanged" && !grant) return go(() => problem("invite_used"));
   return go(invite.state === "issued" ? who : cameraNotice);
@@ -84,7 +88,7 @@ function intent() {
     go(cameraNotice);
   });
   screen("intent", say("intent_title"), { step: 3, children: [
-    card(paragraph(inLanguage(invite.intent))), actions(button(say("intent_button"), confirm), declineButton()),
+    card(paragraph(inLanguage(invite.intent), "statement")), actions(button(say("intent_button"), confirm), declineButton()),
   ] });
 }
 
@@ -96,7 +100,7 @@ function option(words, checked, change) {
 
 function cameraNotice() {
   const open = () => attempt(async () => {
-    camera = await openCamera();
+    camera = await (await loadTools()).openCamera();
     go(ready);
   });
   screen("camera", say("camera_title"), { step: 4, children: [
@@ -128,6 +132,7 @@ const verify = () => attempt(async () => {
     grant = (await service.exchange(code)).grant;
     kept.set(grant);
   }
+  const { openCamera } = await loadTools();
   camera ??= await openCamera();
   const result = await run(await openPatiently());
   endCamera();
@@ -147,6 +152,7 @@ async function openPatiently() {
 
 /** Run a session; when all places are taken, nothing is burnt: wait and claim again. */
 async function run(opened) {
+  const { Capture, liveScreen } = await loadTools();
   for (let tried = 0; ; tried++) {
     const view = liveScreen({ stream: camera, speech: chosen.speech, stop: decline });
     const show = (message) => {
@@ -174,14 +180,18 @@ function show({ outcome, reason, attempts_left: left }) {
     referred: () => referred(reason) }[outcome] ?? (() => problem("other")));
 }
 
+/** The way back into the flow that asked, if it has named one; the service has checked where it leads. */
+const wayBack = () => invite?.return_url
+  && actions(h("a", { class: "button", href: invite.return_url }, say("return", { requester: invite.requester })));
+
 function done() {
   screen("done", say("done_title"), { children: [
-    mark("yes"), paragraph(say("done_note")), paragraph(say("done_next", { requester: invite.requester }), "soft"),
+    mark("yes"), paragraph(say("done_note")), paragraph(say("done_next", { requester: invite.requester }), "soft"), wayBack(),
   ] });
 }
 
 const tryAgain = (left) => (left > 0 ? [paragraph(say("attempts_left", { n: left }), "soft"),
-  actions(button(say("retry_button"), verify), declineButton())] : [paragraph(say("attempts_none"))]);
+  actions(button(say("retry_button"), verify), declineButton())] : [paragraph(say("attempts_none")), wayBack()]);
 
 function retry(reason, left) {
   screen("retry", say("retry_title"), { children: [
@@ -197,11 +207,11 @@ function refused(reason, left) {
 }
 
 function referred(reason) {
-  screen("referred", say("referred_title"), { children: [mark("wait"), paragraph(say(`referred.${reason}`) ?? ""), windowCard()] });
+  screen("referred", say("referred_title"), { children: [mark("wait"), paragraph(say(`referred.${reason}`) ?? ""), windowCard(), wayBack()] });
 }
 
 function declined() {
-  screen("declined", say("declined_title"), { children: [mark("wait"), paragraph(say("declined_note")), windowCard()] });
+  screen("declined", say("declined_title"), { children: [mark("wait"), paragraph(say("declined_note")), windowCard(), wayBack()] });
 }
 
 const TRANSIENT = ["network", "lost", "overloaded", "draining", "store_unavailable", "session_expired", "reference_delayed", "attempts_too_fast", "other"];
@@ -232,18 +242,11 @@ function device(name) {
   ] });
 }
 
-const languageButton = document.getElementById("language");
-function nameLanguageButton() {
-  languageButton.textContent = language === "zh" ? "English" : "中文";
-  languageButton.lang = language === "zh" ? "en" : "zh-CN";
-}
-languageButton.addEventListener("click", async () => {
-  await useLanguage(language === "zh" ? "en" : "zh");
-  nameLanguageButton();
-  again();
-});
 document.addEventListener("visibilitychange", () => { if (document.hidden && capture) hidden = true });
 addEventListener("hashchange", begin);
-await useLanguage();
-nameLanguageButton();
+// The link is looked at while the words still come: on a slow network that is one way less.
+let firstLook = location.hash.length > 1 ? service.inspect(location.hash.slice(1)) : null;
+firstLook?.catch(() => {});
+await useLanguages(() => again());
 await begin();
+loadTools().catch(() => {});

@@ -86,6 +86,16 @@ def test_an_unknown_scope_names_the_known_ones(own_data: Path) -> None:
     assert "compare" in result.stderr
 
 
+def test_links_back_lead_where_the_operator_says(own_data: Path) -> None:
+    made = run("keys", "create", "--client", "window 8", "--return-origin", "https://Registry.example/")
+    client = next(word for word in made.stderr.split() if word.startswith("cli_"))
+    changed = run("keys", "return-origins", client, "https://a.example", "http://127.0.0.1:8421")
+    assert "https://a.example, http://127.0.0.1:8421" in changed.stdout
+    assert "nowhere" in run("keys", "return-origins", client).stdout
+    refused = run("keys", "return-origins", client, "http://a.example")
+    assert (refused.exit_code, "return_origin_invalid" in refused.stderr) == (2, True)
+
+
 def test_models_are_listed_and_verified(own_data: Path) -> None:
     assert "sface_2021dec" in run("models", "list").stdout
     verified = run("models", "verify")

@@ -146,3 +146,15 @@ async def test_test_mode_goes_the_same_way_and_sends_nothing(
         assert answer.status_code == 201
         assert await sent_to(api, gateway, to) == []
         assert [each["state"] for each in await messages(api, filing)] == ["sent"]
+
+
+async def test_a_link_that_the_service_sends_leads_back_too(sending: RunningApi, case: Filing) -> None:
+    to, way = number(), "https://registry.example/filings/7"
+    wishes = {"deliver": {"channel": "sms", "to": to}, "return_url": way}
+    refused = await sending.http.post(place(case), json=wishes)
+    assert (refused.json()["code"], await messages(sending, case)) == ("return_url_refused", [])
+    client = await sending.services.clients.authenticate(sending.http.headers["Authorization"].removeprefix("Bearer "))
+    await sending.services.clients.let_return_to(client.id, ["https://registry.example"])
+    issued = (await sending.http.post(place(case), json=wishes)).json()
+    seen = await sending.http.post("/v1/invites/inspect", json={"code": issued["code"]})
+    assert (seen.json()["return_url"], len(issued["messages"]) > 0) == (way, True)

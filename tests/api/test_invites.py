@@ -102,3 +102,15 @@ async def test_an_unusable_photo_reaches_person_and_client_by_name(api: RunningA
     assert (answer.status_code, answer.json()["code"]) == (422, "reference_unusable")
     subject = (await api.desk.state(filing))["subjects"][0]
     assert (subject["state"], subject["reference_reason"]) == ("reference_unusable", "face_none")
+
+
+async def test_the_way_back_is_on_an_origin_that_was_registered(api: RunningApi, filing: Filing) -> None:
+    path, way = f"/v1/cases/{filing.id}/subjects/{filing.subjects[0]}/invites", "https://registry.example/filings/7"
+    refused = await api.http.post(path, json={"return_url": way})
+    assert (refused.status_code, refused.json()["code"]) == (422, "return_url_refused")
+    key = api.http.headers["Authorization"].removeprefix("Bearer ")
+    client = await api.services.clients.authenticate(key)
+    await api.services.clients.let_return_to(client.id, ["https://registry.example"])
+    issued = await api.http.post(path, json={"return_url": way})
+    assert (await inspect(api, issued.json()["code"])).json()["return_url"] == way
+    assert (await inspect(api, (await api.http.post(path)).json()["code"])).json()["return_url"] is None

@@ -47,7 +47,7 @@ async def test_addresses_inside_are_refused_when_registered_and_when_sent_to(add
     assert not is_public(address)
     outbound = Outbound(resolve=resolving("203.0.114.1", address))
     with pytest.raises(Invalid) as refusal:
-        await outbound.check("https://registry.example/", mode="live")
+        await outbound.check("https://registry.example/")
     assert refusal.value.code == "webhook_url_refused"
     assert (await outbound.post("https://registry.example/", headers={}, body=b"")).error == "refused"
 
@@ -55,7 +55,7 @@ async def test_addresses_inside_are_refused_when_registered_and_when_sent_to(add
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111"])
 async def test_public_addresses_are_fine(address: str) -> None:
     outbound = Outbound(resolve=resolving(address))
-    assert await outbound.check("https://registry.example:8443/a?b=c", mode="live")
+    assert await outbound.check("https://registry.example:8443/a?b=c")
 
 
 @given(st.ip_addresses(v=4, network="10.0.0.0/8"))
@@ -83,25 +83,22 @@ def test_no_private_address_becomes_public_in_the_clothes_of_version_6(address: 
 )
 async def test_a_url_of_another_form_is_refused(url: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        await Outbound(resolve=resolving("8.8.8.8")).check(url, mode="live")
+        await Outbound(resolve=resolving("8.8.8.8")).check(url)
     assert refusal.value.code == "webhook_url_invalid"
 
 
 async def test_a_host_that_nobody_knows_is_refused() -> None:
     with pytest.raises(Invalid) as refusal:
-        await Outbound(resolve=resolving()).check("https://registry.example/", mode="live")
+        await Outbound(resolve=resolving()).check("https://registry.example/")
     assert refusal.value.code == "webhook_url_refused"
 
 
-async def test_plain_http_is_for_loopback_in_test_mode_if_the_operator_allows_it() -> None:
-    outbound = Outbound(allow_private=True)
-    assert await outbound.check("http://127.0.0.1:9/", mode="test")
+async def test_plain_http_is_for_loopback_alone_if_the_operator_allows_it() -> None:
+    assert await Outbound(allow_private=True).check("http://127.0.0.1:9/")
     with pytest.raises(Invalid):
-        await outbound.check("http://127.0.0.1:9/", mode="live")
+        await Outbound().check("http://127.0.0.1:9/")
     with pytest.raises(Invalid):
-        await Outbound().check("http://127.0.0.1:9/", mode="test")
-    with pytest.raises(Invalid):
-        await Outbound(allow_private=True, resolve=resolving("10.0.0.1")).check("http://intranet/", mode="test")
+        await Outbound(allow_private=True, resolve=resolving("10.0.0.1")).check("http://intranet/")
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "0.0.0.0", "224.0.0.1", "fe80::1"])  # noqa: S104
@@ -122,7 +119,7 @@ async def test_a_name_that_changes_between_check_and_use_is_judged_again() -> No
         return next(answers)
 
     outbound = Outbound(resolve=rebinding)
-    await outbound.check("https://rebinding.example/", mode="live")
+    await outbound.check("https://rebinding.example/")
     assert (await outbound.post("https://rebinding.example/", headers={}, body=b"")).error == "refused"
 
 

@@ -92,6 +92,30 @@ def _colour(css: str | None) -> str:
     return "#" + "".join(f"{int(channel):02x}" for channel in channels)
 
 
+@dataclass(frozen=True)
+class SlowPhone:
+    """A network and a processor as Chromium imitates them: bytes and seconds."""
+
+    name: str
+    down: float
+    up: float
+    latency: float
+    processor: int = 4
+    """How many times slower."""
+
+
+FAST_4G = SlowPhone("Fast 4G, processor 4 times slower", down=9e6 / 8 * 0.9, up=1.5e6 / 8 * 0.9, latency=0.165)
+SLOW_4G = SlowPhone("Slow 4G, processor 4 times slower", down=1.6e6 / 8 * 0.9, up=0.75e6 / 8 * 0.9, latency=0.5625)
+"""The presets of Chromium's developer tools; the second was called Fast 3G before."""
+
+READY = """
+new MutationObserver(() => {
+  const button = document.querySelector("#main[data-screen='%s'] .actions button:enabled");
+  if (button) window.heyanReady ??= performance.now();
+}).observe(document, {subtree: true, childList: true, attributes: true});
+"""
+
+
 @dataclass
 class PhoneBrowser:
     """One page on one phone, and all that must not happen on it."""
@@ -122,6 +146,18 @@ class PhoneBrowser:
 
     async def tap(self, words: str) -> None:
         await self.page.get_by_role("button", name=self.words[words], exact=True).first.click()
+
+    async def seconds_to(self, screen: str, address: str, phone: SlowPhone) -> float:
+        """From opening an address on a slow phone, nothing cached, until a screen's first button can be pressed."""
+        devtools = await self.page.context.new_cdp_session(self.page)
+        conditions = {"downloadThroughput": phone.down, "uploadThroughput": phone.up, "latency": phone.latency * 1000}
+        await devtools.send("Network.enable")
+        await devtools.send("Network.emulateNetworkConditions", {"offline": False, **conditions})
+        await devtools.send("Emulation.setCPUThrottlingRate", {"rate": phone.processor})
+        await self.page.add_init_script(READY % screen)
+        await self.page.goto(address)
+        await self.page.locator(f"#main[data-screen='{screen}'] .actions button:enabled").first.wait_for()
+        return float(await self.page.evaluate("window.heyanReady")) / 1000
 
     def nothing_wrong(self) -> None:
         assert self.complaints == []

@@ -33,10 +33,12 @@ class RunningApi:
 
 
 @asynccontextmanager
-async def running_api(settings: Settings, engine: Engine) -> AsyncIterator[RunningApi]:
+async def running_api(
+    settings: Settings, engine: Engine, *, public_url: str | None = None
+) -> AsyncIterator[RunningApi]:
     with bound(settings) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with open_services(settings, public_url=url, engine=engine) as services:
+        async with open_services(settings, public_url=public_url or url, engine=engine) as services:
             config = uvicorn.Config(create_app(services), log_config=None, access_log=False, lifespan="off")
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server._serve(sockets=[listener]))  # without taking over the signals

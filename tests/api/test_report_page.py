@@ -1,0 +1,80 @@
+"""The page on which a person says "this was not me", in a real browser."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from browser_phone import CHROMIUM, chromium, phone_browser
+from playwright.async_api import Browser
+from running_service import RunningApi
+
+from api.routes.pages import WEB
+from benchmarks.registration import Filing
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as running:
+        yield running
+
+
+def words_in(language: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((WEB / f"words.{language}.json").read_text("utf-8"))
+    return content
+
+
+async def notice_of(api: RunningApi, filing: Filing) -> str:
+    path = f"/v1/cases/{filing.id}/subjects/{filing.subjects[0]}/dispute-links"
+    return str((await api.http.post(path)).json()["url"])
+
+
+async def disputed(api: RunningApi, filing: Filing) -> bool:
+    return bool((await api.desk.state(filing))["subjects"][0]["disputed"])
+
+
+@pytest.mark.parametrize(("language", "view"), [("zh-CN", {}), ("en-GB", {"color_scheme": "dark"})])
+async def test_a_person_sees_what_was_done_and_reports_it_in_two_taps(
+    language: str, view: dict[str, Any], api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    address, words = await notice_of(api, filing), words_in(language[:2])
+    async with phone_browser(browser, str(api.http.base_url), words, language=language, **view) as phone:
+        await phone.page.goto(address)
+        await phone.at("report")
+        seen = await phone.page.locator("#main").inner_text()
+        assert all(text in seen for text in ("window 1", "张**", words["report_never"]))
+        await phone.tap("report_button")
+        await phone.at("report_sure")
+        assert not await disputed(api, filing)
+        await phone.tap("report_sure")
+        await phone.at("reported")
+        assert await disputed(api, filing)
+        await phone.page.reload()
+        await phone.at("reported", look=False)
+        phone.nothing_wrong()
+
+
+async def test_whoever_it_was_after_all_changes_nothing(api: RunningApi, browser: Browser, filing: Filing) -> None:
+    async with phone_browser(browser, str(api.http.base_url), words_in("zh")) as phone:
+        await phone.page.goto(await notice_of(api, filing))
+        await phone.at("report", look=False)
+        await phone.tap("report_button")
+        await phone.tap("report_not_yet")
+        await phone.tap("report_mine")
+        await phone.at("report_mine")
+        await phone.page.locator("#language").click()
+        await phone.page.get_by_role("heading", name=words_in("en")["report_mine_title"]).wait_for()
+        phone.nothing_wrong()
+    assert not await disputed(api, filing)
+
+
+async def test_links_that_lead_nowhere_say_why(api: RunningApi, browser: Browser) -> None:
+    base = f"{str(api.http.base_url).rstrip('/')}/report"
+    async with phone_browser(browser, base.removesuffix("report"), words_in("zh")) as phone:
+        await phone.page.goto(base)
+        await phone.at("no_link")
+        await phone.page.goto(f"{base}#nonsense")
+        await phone.at("problem_dispute_unknown")
+        phone.nothing_wrong()
