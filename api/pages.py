@@ -4,6 +4,7 @@ from html import escape
 from urllib.parse import urlsplit
 
 from api.reference_page import page
+from verify.casefile import Language
 
 LINKS = (
     ("docs", "API reference"),
@@ -25,6 +26,14 @@ def capture_policy(public_url: str) -> str:
     own = "script-src 'self'; style-src 'self'; img-src 'self'"
     none = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     return f"default-src 'none'; {own}; connect-src 'self' {socket}; {none}"
+
+
+def preferred_language(accepted: str) -> Language:
+    """The language in which the capture page begins, as its own script chooses it: by the first of Accept-Language.
+
+    `accepted`: the header, "" if there is none.
+    """
+    return "en" if accepted and not accepted.lower().startswith("zh") else "zh"
 
 
 def home_page(*, version: str, authority: bool) -> str:

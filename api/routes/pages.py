@@ -5,8 +5,9 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
+from api.composition import Services
 from api.dependencies import ServicesNow
-from api.pages import capture_policy, home_page
+from api.pages import capture_policy, home_page, preferred_language
 from api.reference_page import STYLE, reference_page
 
 router = APIRouter(include_in_schema=False)
@@ -16,17 +17,15 @@ WEB = Path(__file__).parents[1] / "web"
 
 
 @router.get("/")
-async def capture(services: ServicesNow) -> FileResponse:
+async def capture(request: Request, services: ServicesNow) -> FileResponse:
     """The page that an invite's link opens. The code is in the fragment: it never gets here."""
-    headers = {"content-security-policy": capture_policy(services.public_url)}
-    return FileResponse(WEB / "index.html", headers=headers)
+    return _page("index.html", request, services)
 
 
 @router.get("/report")
-async def report(services: ServicesNow) -> FileResponse:
+async def report(request: Request, services: ServicesNow) -> FileResponse:
     """The page that the link in a notice opens, where a person can say "this was not me"."""
-    headers = {"content-security-policy": capture_policy(services.public_url)}
-    return FileResponse(WEB / "report.html", headers=headers)
+    return _page("report.html", request, services)
 
 
 @router.get("/about")
@@ -54,3 +53,13 @@ async def certificate_authority(request: Request) -> FileResponse:
     if not settings.tls:
         raise HTTPException(404)
     return FileResponse(settings.data_dir / "tls" / "ca.pem", media_type="application/x-x509-ca-cert")
+
+
+def _page(name: str, request: Request, services: Services) -> FileResponse:
+    """A page of files, with the words in the browser's language on their way before a script asks for them."""
+    words = f"<web/words.{preferred_language(request.headers.get('accept-language', ''))}.json>"
+    headers = {
+        "content-security-policy": capture_policy(services.public_url),
+        "link": f"{words}; rel=preload; as=fetch; crossorigin",
+    }
+    return FileResponse(WEB / name, headers=headers)

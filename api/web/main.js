@@ -2,8 +2,7 @@
 
 import { actions, button, card, h, inLanguage, mark, screen } from "./elements.js";
 import * as service from "./service.js";
-import { useLanguages } from "./switch.js";
-import { language, say } from "./words.js";
+import { language, say, useLanguages } from "./words.js";
 
 const SLOW_RETRIES = 6;
 const DEFAULT_WAIT = 3;
