@@ -1,7 +1,6 @@
 """Running the service: addresses, TLS, and a stop that lets live sessions end first."""
 
 import asyncio
-import io
 import signal
 import socket
 from collections.abc import Callable
@@ -10,7 +9,6 @@ from datetime import UTC, datetime
 from time import monotonic
 from types import FrameType
 
-import segno
 import uvicorn
 import uvloop
 from fastapi import FastAPI
@@ -148,10 +146,3 @@ def _config(app: FastAPI, where: Listening, *, trusted_proxies: str | None) -> u
         timeout_graceful_shutdown=5,
         lifespan="off",
     )
-
-
-def qr_code(url: str) -> str:
-    """The address as a QR code of block characters, for the camera of a phone."""
-    drawing = io.StringIO()
-    segno.make_qr(url).terminal(out=drawing, compact=True, border=2)
-    return drawing.getvalue()

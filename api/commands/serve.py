@@ -7,7 +7,8 @@ import typer
 
 from api.commands.failing import explained
 from api.logs import configure_logs
-from api.serve import Listening, qr_code, run
+from api.qr_code import in_terminal
+from api.serve import Listening, run
 from api.settings import Settings, load_settings
 from verify.signing import OWN_AUDITOR
 
@@ -42,7 +43,7 @@ def announcement(settings: Settings, where: Listening) -> str:
 
 def _trust(where: Listening, authority: Path) -> list[str]:
     return [
-        qr_code(where.url),
+        in_terminal(where.url),
         f"  The certificate authority of this service is {authority};",
         f"  on a phone in the same network: open {where.url}/ca.crt, pass the warning, install and trust it,",
         "  or pass the browser's warning each time. curl: --cacert with that file.",

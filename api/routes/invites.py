@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from api.dependencies import ServicesNow
+from api.qr_code import drawn
 from api.schemas.invites import (
     ConsentBody,
     ConsentTextBody,
@@ -10,6 +11,7 @@ from api.schemas.invites import (
     IntentTextBody,
     InviteBody,
     InviteCode,
+    QrCodeBody,
     WordsBody,
 )
 from verify.casefile import Words
@@ -35,6 +37,14 @@ async def consent(body: ConsentBody, services: ServicesNow) -> InviteBody:
         language=body.language,
     )
     return _invite_body(await services.invites.consent(body.code, given))
+
+
+@router.post("/qr-code")
+async def qr_code(body: InviteCode, services: ServicesNow) -> QrCodeBody:
+    """The same link as a QR code, for going on at a phone. Burns nothing."""
+    await services.invites.inspect(body.code)
+    drawing = drawn(f"{services.public_url}/#{body.code}")
+    return QrCodeBody(size=drawing.size, path=drawing.path)
 
 
 @router.post("/exchange")

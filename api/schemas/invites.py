@@ -110,6 +110,15 @@ class GrantBody(Body):
     expires_at: datetime
 
 
+class QrCodeBody(Body):
+    """A QR code to be drawn: SVG path data of strokes one unit thick, on a square of `size` units, light around it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"size": 37, "path": "M4 4.5h7M12 4.5h2…"}]})
+
+    size: int
+    path: str
+
+
 class ConsentTextBody(Body):
     """The consent text in force, in both languages, with the hash of each."""
 

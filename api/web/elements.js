@@ -34,6 +34,9 @@ export const mark = (kind) => h("div", { class: kind === "yes" ? "mark" : "mark 
 export const arrow = () => drawing("0 0 24 24", line("M20 12H4m7-7l-7 7 7 7"));
 export const growing = () => drawing("0 0 24 24", line("M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5M4 4l6 6M20 4l-6 6M20 20l-6-6M4 20l6-6"));
 
+export const qrDrawing = ({ size, path }) => h("div", { class: "qr" },
+  drawing(`0 0 ${size} ${size}`, ["path", { d: path, fill: "none", stroke: "#000", "stroke-width": 1 }]));
+
 export const button = (words, action, kind = "") => h("button", { type: "button", class: kind, onclick: (event) => {
   event.currentTarget.disabled = true;
   Promise.resolve(action(event.currentTarget)).catch(() => {});

@@ -1,11 +1,13 @@
 // The way of a person through the page, from the link to the result.
 
-import { actions, button, card, h, inLanguage, mark, screen } from "./elements.js";
+import { actions, button, card, h, inLanguage, mark, qrDrawing, screen } from "./elements.js";
 import * as service from "./service.js";
 import { language, say, useLanguages } from "./words.js";
 
 const SLOW_RETRIES = 6;
 const DEFAULT_WAIT = 3;
+const FOLLOW_SECONDS = 3;
+const onPhone = navigator.maxTouchPoints > 0;
 const chosen = { light: true, motions: "all", speech: false };
 let code = "", invite = null, grant = null, camera = null, capture = null, again = noLink, hidden = false, tools = null;
 
@@ -59,6 +61,36 @@ const decline = () => attempt(async () => {
 });
 const declineButton = () => button(say("decline"), decline, "quiet");
 
+/** To be on a phone instead: the same link as a QR code, until the phone has used it. */
+const handOffButton = (kind) => button(say("hand_off"), () => attempt(async () => {
+  const drawn = await service.qrCode(code);
+  go(() => handOff(drawn));
+  followPhone();
+}), kind);
+
+function handOff(drawn) {
+  screen("hand_off", say("hand_off_title"), { children: [
+    qrDrawing(drawn), paragraph(say("hand_off_note")), actions(button(say("stay"), begin, "second"), declineButton()),
+  ] });
+}
+
+/** Look now and then whether the phone has used the link; whoever goes on here is not asked any more. */
+async function followPhone() {
+  const here = again;
+  for (;;) {
+    await pause(FOLLOW_SECONDS);
+    if (again !== here || kept.get()) return;
+    const state = await service.inspect(code).then((seen) => seen.state, (error) => error.code === "network" ? "" : "gone");
+    if (again !== here) return;
+    if (state === "exchanged") return go(handedOver);
+    if (state === "gone") return begin();
+  }
+}
+
+function handedOver() {
+  screen("handed_over", say("handed_over_title"), { children: [mark("yes"), paragraph(say("handed_over_note"))] });
+}
+
 function noLink() {
   screen("no_link", say("no_link_title"), { children: [
     paragraph(say("no_link_note")), h("p", { class: "soft" }, h("a", { href: "about" }, say("about"))),
@@ -71,7 +103,7 @@ function who() {
   screen("who", say("who_title"), { step: 1, children: [
     card(h("dl", {}, entries.map(([term, text]) => [h("dt", {}, say(term)), h("dd", {}, text)]))),
     paragraph(say("who_note"), "soft"), service.clockIsWrong && paragraph(say("clock_note"), "card warning"),
-    actions(button(say("continue"), () => go(consent)), declineButton()),
+    actions(button(say("continue"), () => go(consent)), !onPhone && handOffButton("second"), declineButton()),
   ] });
 }
 
@@ -236,7 +268,7 @@ function device(name) {
   const elsewhere = ["in_app", "unsupported", "no_camera", "rear"].includes(name);
   screen(`device_${name}`, title, { children: [
     mark("wait"), paragraph(note), elsewhere && link, windowCard(),
-    actions(elsewhere && button(say("copy"), copy), !["in_app", "unsupported"].includes(name)
+    actions(elsewhere && button(say("copy"), copy), elsewhere && name !== "in_app" && handOffButton("second"), !["in_app", "unsupported"].includes(name)
       && button(say("again"), () => go(cameraNotice), elsewhere ? "second" : ""), declineButton()),
   ] });
 }

@@ -6,6 +6,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from browser_phone import CHROMIUM, FAST_4G, PhoneBrowser, Scene, chromium, phone_browser
 from playwright.async_api import Browser, WebSocketRoute
@@ -289,6 +291,25 @@ async def test_each_trouble_with_the_camera_is_explained(api: RunningApi, browse
             await phone.tap("open_camera")
             await phone.at(f"device_{name}")
             phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_a_desktop_hands_over_to_a_phone(api: RunningApi, browser: Browser, filing: Filing) -> None:
+    words, address = words_in("zh"), await link(api, filing)
+    async with phone_browser(browser, str(api.http.base_url), words, has_touch=False) as desktop:
+        await desktop.page.goto(address)
+        await desktop.at("who", look=False)
+        await desktop.tap("hand_off")
+        await desktop.at("hand_off")
+        shown = cv2.imdecode(np.frombuffer(await desktop.page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+        assert cv2.QRCodeDetector().detectAndDecode(shown)[0] == address
+        async with phone_browser(browser, str(api.http.base_url), words) as phone:
+            await phone.page.goto(address)
+            await agree(phone)
+        exchanged = await api.http.post("/v1/invites/exchange", json={"code": address.split("#")[1]})
+        assert exchanged.status_code == 200
+        await desktop.at("handed_over")
+        desktop.nothing_wrong()
 
 
 @needs_chromium

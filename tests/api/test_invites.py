@@ -50,6 +50,15 @@ async def test_inspecting_burns_nothing(api: RunningApi, code: str) -> None:
     assert {(await inspect(api, code)).status_code for _ in range(5)} == {200}
 
 
+async def test_a_link_as_a_qr_code_burns_nothing(api: RunningApi, code: str) -> None:
+    drawing = (await api.http.post("/v1/invites/qr-code", json={"code": code}, headers=BARE)).json()
+    assert drawing["size"] > 30
+    assert drawing["path"].startswith("M4 4.5h7M")
+    assert (await inspect(api, code)).json()["state"] == "issued"
+    unknown = await api.http.post("/v1/invites/qr-code", json={"code": code[:-1] + "?"}, headers=BARE)
+    assert unknown.status_code == 404
+
+
 async def test_consent_then_exchange_gives_a_grant_once(api: RunningApi, code: str) -> None:
     assert (await consent(api, code)).json()["state"] == "consented"
     first, second = await exchange(api, code), await exchange(api, code)

@@ -187,7 +187,7 @@ async def phone_browser(
     **context: Any,
 ) -> AsyncIterator[PhoneBrowser]:
     """A fresh browser profile on a phone of 390×844; `script` runs before the page's own."""
-    options = {"viewport": VIEWPORT, "locale": language, **context}
+    options = {"viewport": VIEWPORT, "locale": language, "has_touch": True, **context}
     opened: BrowserContext = await browser.new_context(**options)
     page = await opened.new_page()
     phone = PhoneBrowser(page, base, words)
