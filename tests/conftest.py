@@ -2,17 +2,23 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from benchmarks.photos import load_portraits
 from models.engine import Engine
 from models.errors import ModelError
 from models.prepare import default_data_dir
 
-settings.register_profile("thorough", deadline=None)
+UNHURRIED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+"""How long an example takes says something of the machine, and nothing of the code."""
+
+settings.register_profile("unhurried", **UNHURRIED)
+settings.register_profile("thorough", **UNHURRIED)
 """`pytest --hypothesis-profile=thorough`: tests that can look at more do so."""
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -85,7 +85,7 @@ def test_paint_answers_more_where_it_is_dark() -> None:
     assert found.texture > 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**9))
 def test_another_sequence_than_the_one_shown_hardly_ever_passes(seed: int) -> None:
     shown, told = draw_colours(Random(seed)), draw_colours(Random(seed + 1))

@@ -1,5 +1,5 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rendered_points import EYES_NOSE_MOUTH, head_points, seen, sheet_points
 
@@ -9,7 +9,6 @@ LANDMARKS = seen(EYES_NOSE_MOUTH)
 small = st.floats(8, 28) | st.floats(-28, -8)
 
 
-@settings(deadline=None)
 @given(yaw=small, seed=st.integers(0, 1000))
 def test_yaw_has_the_sign_and_about_the_size_of_the_turn(yaw: float, seed: int) -> None:
     head = head_points(seed=seed)
@@ -19,7 +18,6 @@ def test_yaw_has_the_sign_and_about_the_size_of_the_turn(yaw: float, seed: int) 
     assert abs(motion.pitch) < 8
 
 
-@settings(deadline=None)
 @given(pitch=small, seed=st.integers(0, 1000))
 def test_pitch_has_the_sign_and_about_the_size_of_the_look(pitch: float, seed: int) -> None:
     head = head_points(seed=seed)
@@ -30,7 +28,6 @@ def test_pitch_has_the_sign_and_about_the_size_of_the_look(pitch: float, seed: i
     assert abs(motion.yaw) < 8
 
 
-@settings(deadline=None)
 @given(yaw=st.floats(-45, 45), distance=st.floats(200, 600), seed=st.integers(0, 1000))
 def test_a_turned_sheet_does_not_move_like_a_head(yaw: float, distance: float, seed: int) -> None:
     sheet = sheet_points(seed=seed)

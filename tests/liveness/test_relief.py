@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rendered_points import EYES_NOSE_MOUTH, head_points, seen, sheet_points
 
@@ -10,7 +10,6 @@ LANDMARKS = seen(EYES_NOSE_MOUTH)
 turns = st.floats(15, 60) | st.floats(-60, -15)
 
 
-@settings(deadline=None)
 @given(yaw=turns, pitch=st.floats(-30, 30), distance=st.floats(150, 600), seed=st.integers(0, 1000))
 def test_no_motion_of_a_plane_looks_like_relief(yaw: float, pitch: float, distance: float, seed: int) -> None:
     sheet = sheet_points(seed=seed)
@@ -21,7 +20,6 @@ def test_no_motion_of_a_plane_looks_like_relief(yaw: float, pitch: float, distan
     assert relief.ratio < 0.035
 
 
-@settings(deadline=None)
 @given(yaw=st.floats(14, 30) | st.floats(-30, -14), distance=st.floats(330, 600), seed=st.integers(0, 1000))
 def test_a_turned_head_has_relief(yaw: float, distance: float, seed: int) -> None:
     head = head_points(seed=seed)
