@@ -21,10 +21,10 @@ from liveness.relief import measure_relief
 from models.detection import Face
 from models.embedding import cosine
 from models.engine import Engine
-from models.image import Frame, decode_image
+from models.image import Frame, Luma, decode_image
 from models.pose import pose_from_landmarks
 from models.tracking import follow_tracks, seed_tracks
-from verify.live import LiveSession, Luma
+from verify.live import LiveSession
 
 LONG_SIDE_640 = 640
 TWO_MEGAPIXELS = 2_000_000
@@ -126,7 +126,7 @@ class _ClockedSession(LiveSession):
     ) -> Observation:
         """Making the luma counts too, so it is made once more."""
         started = thread_time()
-        frame.luma()
+        Luma.of(frame)
         observation = LiveSession._observe(self, frame, luma, face, faces=faces, nonce=nonce, now=now)
         self.seconds += thread_time() - started
         return observation

@@ -22,13 +22,16 @@ def robust_least_squares(design: Floats, target: Floats) -> Floats:
 
     `design`: (N, unknowns); `target`: (N, dimensions) in face units. Gives (unknowns, dimensions).
     """
-    weighted = design.T
-    ridge = RIDGE * np.einsum("ij,ij->", design, design) * np.eye(design.shape[1])
-    solution: Floats = np.zeros((design.shape[1], target.shape[1]))
+    unknowns = design.shape[1]
+    both = np.concatenate([design, target], axis=1)
+    ridge = RIDGE * np.einsum("ij,ij->", design, design) * np.eye(unknowns)
+    weighted, solution = design.T, np.zeros((unknowns, target.shape[1]))
     for _ in range(ROUNDS):
-        solution = solved(weighted @ design + ridge, weighted @ target)
+        products = weighted @ both
+        solution = solved(products[:, :unknowns] + ridge, products[:, unknowns:])
         missed = target - design @ solution
-        weighted = design.T / (1 + np.einsum("ij,ij->i", missed, missed) / NOISE**2)
+        missed *= missed
+        weighted = design.T / (1 + missed.sum(axis=1) / NOISE**2)
     return solution
 
 

@@ -24,11 +24,13 @@ NOSE_BREADTH, NOSE_LENGTH, NOSE_BELOW_EYES = 0.2, 0.3, 0.6
 
 
 def in_face_units(points: Points, landmarks: Points) -> Floats:
-    """`points`: (N, 2) pixels; `landmarks`: (5, 2) pixels of the reference view."""
-    eyes = landmarks[:2].astype(np.float64)
-    x, y = eyes[1] - eyes[0]
-    turn = np.array([[x, y], [-y, x]]) / (x * x + y * y)
-    return np.asarray((points - (eyes[0] + eyes[1]) / 2) @ turn.T)
+    """`points`: (N, 2) pixels; `landmarks`: (5, 2) pixels of the reference view, eyes apart.
+
+    In complex numbers (x + iy) shift, turn and scale are one difference and one division.
+    """
+    right, left = (complex(*eye) for eye in landmarks[:2].tolist())
+    places = np.ascontiguousarray(points, np.float64).view(np.complex128)
+    return ((places - (right + left) / 2) / (left - right)).view(np.float64)
 
 
 def nose_bump(points: Floats) -> Floats:

@@ -3,6 +3,7 @@
 import io
 import warnings
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
@@ -14,6 +15,10 @@ from models.errors import ImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 EXIF_ORIENTATION = 0x0112
+UPRIGHT = 1
+JPEG_START = b"\xff\xd8\xff"
+NOT_PLAIN = (b"Exif\0\0", b"tiff:Orientation", b"MPF\0")
+"""What a JPEG holds that may state an orientation (EXIF 2.32, XMP) or is several pictures (CIPA DC-007)."""
 
 _TURNS = {
     2: lambda pixels: pixels[:, ::-1],
@@ -45,6 +50,22 @@ class Frame:
         return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
+@dataclass(frozen=True, slots=True)
+class Luma:
+    """A frame's luma (BT.601), for all that looks at it. `whole`: uint8 (H, W); `half`: (H // 2, W // 2)."""
+
+    whole: NDArray[np.uint8]
+    half: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, frame: Frame) -> Self:
+        """Each pixel of `half` is the mean of four."""
+        whole = frame.luma()
+        height, width = whole.shape
+        half = cv2.resize(whole, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        return cls(whole, np.asarray(half, np.uint8))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageLimits:
     """What is accepted at all."""
@@ -63,6 +84,9 @@ DEFAULT_LIMITS = ImageLimits()
 class _Header:
     format: str
     orientation: int
+    width: int
+    """Pixels, before it is turned upright; `height` too."""
+    height: int
 
 
 def decode_image(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -> Frame:
@@ -84,27 +108,45 @@ def decode_image(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -> Frame:
 
 
 def _read_header(data: bytes, limits: ImageLimits) -> _Header:
+    header = _plain_jpeg_header(data) or _any_header(data)
+    _check_size(header, limits)
+    return header
+
+
+def _plain_jpeg_header(data: bytes) -> _Header | None:
+    """Of a JPEG that says nothing of its orientation, and is one picture, as a camera's stream is: in a hundredth of
+    the other way's time. None of all others, and of those that cannot be read."""
+    if not data.startswith(JPEG_START) or any(marker in data for marker in NOT_PLAIN):
+        return None
+    try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError:
+        return None
+    return _Header("JPEG", UPRIGHT, width, height)
+
+
+def _any_header(data: bytes) -> _Header:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of bombs; the limit below refuses them
+            warnings.simplefilter("ignore")  # Pillow warns of bombs; the limit refuses them
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
-            orientation = int(picture.getexif().get(EXIF_ORIENTATION, 1) or 1)
+            orientation = int(picture.getexif().get(EXIF_ORIENTATION, UPRIGHT) or UPRIGHT)
     except UnidentifiedImageError:
         raise ImageError("image_unsupported", "these bytes are no JPEG, PNG or WebP picture") from None
     except Exception as error:
         raise ImageError("image_unsupported", f"the picture's header cannot be read ({type(error).__name__})") from None
     if getattr(picture, "is_animated", False):
         raise ImageError("image_animated", "the picture is animated; send a single picture")
-    width, height = picture.size
-    if width * height > limits.max_pixels:
-        message = (
-            f"the picture has {width} x {height} pixels, at most {limits.max_pixels} are taken; send a smaller one"
-        )
+    return _Header(str(picture.format), orientation, *picture.size)
+
+
+def _check_size(header: _Header, limits: ImageLimits) -> None:
+    size = f"the picture has {header.width} x {header.height} pixels"
+    if header.width * header.height > limits.max_pixels:
+        message = f"{size}, at most {limits.max_pixels} are taken; send a smaller one"
         raise ImageError("image_too_many_pixels", message)
-    if min(width, height) < limits.min_side:
-        message = f"the picture has {width} x {height} pixels, each side needs {limits.min_side}; send a larger one"
-        raise ImageError("image_too_small", message)
-    return _Header(str(picture.format), orientation)
+    if min(header.width, header.height) < limits.min_side:
+        raise ImageError("image_too_small", f"{size}, each side needs {limits.min_side}; send a larger one")
 
 
 def _decode_jpeg(data: bytes) -> NDArray[np.uint8]:

@@ -10,9 +10,6 @@ from hashlib import sha256
 from itertools import pairwise
 from statistics import median
 
-import numpy as np
-from numpy.typing import NDArray
-
 from liveness.assessment import assess
 from liveness.challenge import Challenge
 from liveness.linear_maps import middle
@@ -30,7 +27,7 @@ from models.fingerprint import fingerprint
 from models.following import FaceFollower
 from models.frame_history import FrameHistory
 from models.illumination import measure_illumination
-from models.image import Frame, decode_image
+from models.image import Frame, Luma, decode_image
 from models.pose import pose_from_landmarks
 from models.quality import Quality, face_brightness
 from models.tracking import Points, Tracks, follow_tracks, seed_tracks
@@ -39,9 +36,6 @@ from verify.fraud import DIGEST_BYTES, Traces
 from verify.policy import Policy
 
 NAN = float("nan")
-
-Luma = NDArray[np.uint8]
-"""Of a whole frame, (H, W)."""
 
 TrackedPoints = tuple[Points, Points, Points]
 """Points in the reference view and now, and the reference view's landmarks: see `models.tracking.Tracks`."""
@@ -111,7 +105,7 @@ class LiveSession:
         frame = decode_image(jpeg)
         found = self._follower.look(frame)
         face = found.face
-        luma = frame.luma()
+        luma = Luma.of(frame)
         observation = self._observe(frame, luma, face, faces=found.count, nonce=nonce, now=now)
         self._observations.append(observation)
         before = self._script
@@ -164,7 +158,7 @@ class LiveSession:
     def _keep_traces(self, jpeg: bytes, luma: Luma) -> None:
         if len(self._digests) < MOST_FRAMES * DIGEST_BYTES:
             self._digests += sha256(jpeg).digest()[:DIGEST_BYTES]
-            self._fingerprints += fingerprint(luma)
+            self._fingerprints += fingerprint(luma.half)
 
     def _advance(self, observation: Observation | None, now: float) -> Step:
         step = advance(
@@ -182,19 +176,19 @@ class LiveSession:
     ) -> Observation:
         """All that liveness sees in one frame."""
         view = self._view(frame, luma, face) if face is not None else None
-        novelty = self._history.add(luma, at=now)
+        novelty = self._history.add(luma.half, at=now)
         return Observation(at=now, nonce=nonce, faces=faces, face=view, novelty=novelty)
 
     def _begin_tracks(self, luma: Luma, face: Face) -> None:
         """This frame becomes what motion is measured against."""
-        self._tracks = seed_tracks(luma, face.landmarks)
+        self._tracks = seed_tracks(luma.whole, face.landmarks)
 
     def _view(self, frame: Frame, luma: Luma, face: Face) -> FaceView:
         """Measure the face, and its motion since the last rest if there is one."""
         lit = self._script.phase is Phase.LIGHT
         points = None if lit else self._tracked(luma, face)
         motion = None if points is None else self._motion(points)
-        height, width = luma.shape
+        height, width = luma.whole.shape
         centre_x, centre_y = middle(face.landmarks)
         return FaceView(
             pose=pose_from_landmarks(face.landmarks),
@@ -202,7 +196,7 @@ class LiveSession:
             centre_x=float(centre_x) / width,
             centre_y=float(centre_y) / height,
             aspect=height / width,
-            brightness=face_brightness(luma, face),
+            brightness=face_brightness(luma.whole, face),
             motion=motion,
             relief=None if points is None or not self._squeezed(points) else measure_relief(*points),
             protrusion=None if points is None or not self._turned(motion) else measure_protrusion(*points),
@@ -214,7 +208,7 @@ class LiveSession:
         """The points since the last rest; None before the first, and where too few are left."""
         if self._tracks is None:
             return None
-        self._tracks = follow_tracks(self._tracks, luma, face.landmarks)
+        self._tracks = follow_tracks(self._tracks, luma.whole, face.landmarks)
         tracks = self._tracks
         return (tracks.reference, tracks.current, tracks.landmarks) if tracks.usable else None
 

@@ -52,6 +52,12 @@ def test_orientation_is_honoured_as_exif_means_it(form: str, orientation: int) -
     assert np.abs(pixels.astype(int) - np.asarray(upright)[..., ::-1]).mean() < 3
 
 
+def test_orientation_that_only_xmp_states_is_honoured() -> None:
+    xmp = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+        <rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>"""
+    assert decode_image(coded(gradient(64, 48), "JPEG", xmp=xmp)).pixels.shape == (64, 48, 3)
+
+
 @pytest.mark.parametrize(
     "picture",
     [
@@ -101,13 +107,20 @@ def test_an_animation_is_refused_by_name(form: str) -> None:
     assert refused(data) == "image_animated"
 
 
-def test_a_bomb_is_refused_by_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_pictures_in_one_jpeg_are_refused_by_name() -> None:
+    data = coded(gradient(), "MPO", save_all=True, append_images=[ImageOps.mirror(gradient())])
+    assert refused(data) == "image_animated"
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_a_bomb_is_refused_by_its_header(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def explode(*_: object) -> None:
         raise AssertionError("the picture was decoded")
 
     for name in ("_decode_jpeg", "_decode_other"):
         monkeypatch.setattr(image_module, name, explode)
-    assert refused(coded(Image.new("1", (10_000, 6_001)), "PNG")) == "image_too_many_pixels"
+    bomb = Image.new("1" if form == "PNG" else "L", (10_000, 6_001))
+    assert refused(coded(bomb, form)) == "image_too_many_pixels"
 
 
 @given(width=st.integers(1, 80), height=st.integers(1, 80))
@@ -116,6 +129,16 @@ def test_the_limit_of_pixels_is_exact(width: int, height: int) -> None:
     limits = ImageLimits(max_pixels=width * height, min_side=1)
     assert decode_image(data, limits=limits).pixels.shape == (height, width, 3)
     assert refused(data, max_pixels=width * height - 1, min_side=1) == "image_too_many_pixels"
+
+
+@given(width=st.integers(1, 80), height=st.integers(1, 80))
+def test_the_limits_of_a_jpeg_from_a_camera_are_exact(width: int, height: int) -> None:
+    data = coded(Image.new("RGB", (width, height)), "JPEG")
+    least = min(width, height)
+    limits = ImageLimits(max_pixels=width * height, min_side=least)
+    assert decode_image(data, limits=limits).pixels.shape == (height, width, 3)
+    assert refused(data, max_pixels=width * height - 1, min_side=1) == "image_too_many_pixels"
+    assert refused(data, min_side=least + 1) == "image_too_small"
 
 
 def test_too_many_bytes_are_refused_before_the_header_is_read() -> None:
