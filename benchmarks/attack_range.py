@@ -15,8 +15,9 @@ from benchmarks.people_split import person_of
 from benchmarks.phone.camera import Camera
 from benchmarks.phone.network import SLOW
 from benchmarks.real_time import Witnessed
-from benchmarks.trials import BONA_FIDE, Outcome, Trial, run_trials
+from benchmarks.trials import BONA_FIDE, Outcome, Trial, judged, run_trials
 from verify.decision import Accepted, Decision, Referred, Rejected, Retry
+from verify.policy import load_policy
 
 CONFIDENCE = 0.95
 UNGUARDED_SHARE = 0.13
@@ -151,11 +152,12 @@ def run_all(trials: Sequence[Trial], *, kept: OutcomeFile | None, advance: Calla
     for _ in range(len(trials) - len(new)):
         advance()
     for outcome in run_trials(new):
-        known[key_of(outcome.trial)] = outcome.decision
+        known[key_of(outcome.trial)] = outcome.evidence
         if kept is not None:
             kept.add(outcome)
         advance()
-    return [Outcome(trial, known[key_of(trial)]) for trial in trials]
+    policy = load_policy()
+    return [judged(trial, known[key_of(trial)], policy) for trial in trials]
 
 
 def figures(outcomes: Sequence[Outcome], *, genuine: bool = False) -> Figures:

@@ -1,31 +1,34 @@
 """Outcomes of trials on disk, a line each as they come: a range that takes hours can be stopped and gone on with.
 
-Outcomes of other code, weights or lines are another range's: the first line says by a digest what they were made with.
+Kept is what a session measured; the decision is made on it when it is read. So a range need not be run again when only
+what decides has changed: similarity, limits. Outcomes of other code, weights or liveness lines are another range's: the
+first line says by a digest what they were made with.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+import msgspec
+
 from benchmarks.trials import Outcome, Trial
-from verify.decision import Accepted, Decision, Reason, Referred, Rejected, Retry
+from verify.evidence import Evidence, read_evidence
+from verify.policy import load_policy
 
 DECIDES = (
     ("models", ""),
     ("liveness", ""),
     ("verify", "live.py"),
-    ("verify", "decision.py"),
-    ("verify", "policies"),
     ("benchmarks", "attacks"),
     ("benchmarks", "held_out"),
     ("benchmarks", "phone"),
     ("benchmarks", "trials.py"),
 )
-"""Packages, and what of them, that outcomes depend on."""
+"""Packages, and what of them, that evidence depends on, beside the policy's liveness lines."""
 SUFFIXES = (".py", ".toml", ".onnx", ".json")
 
 
@@ -43,8 +46,8 @@ class OutcomeFile:
 
     path: Path
 
-    def known(self) -> dict[str, Decision]:
-        """Decisions by the key of their trial; a last line that was cut off is passed over.
+    def known(self) -> dict[str, Evidence]:
+        """Evidence by the key of its trial; a last line that was cut off is passed over.
 
         Raises:
             OutcomeFileError: `outcomes_unreadable`, `outcomes_of_another_range`.
@@ -59,7 +62,7 @@ class OutcomeFile:
             )
         whole = others[:-1]
         try:
-            return {str(line["trial"]): _decision(line) for line in map(json.loads, whole)}
+            return {str(line["trial"]): read_evidence(line["evidence"]) for line in map(json.loads, whole)}
         except (ValueError, KeyError, TypeError) as error:
             message = f"{self.path} is no file of outcomes ({type(error).__name__}); name a new file"
             raise OutcomeFileError("outcomes_unreadable", message) from None
@@ -67,10 +70,10 @@ class OutcomeFile:
     def add(self, outcome: Outcome) -> None:
         """Append one outcome."""
         known = self.path.exists() and self.path.stat().st_size
-        with self.path.open("a", encoding="utf-8") as file:
+        with self.path.open("ab") as file:
             if not known:
-                file.write(_head() + "\n")
-            file.write(json.dumps(_line(outcome)) + "\n")
+                file.write(_head().encode() + b"\n")
+            file.write(_line(outcome) + b"\n")
 
 
 def key_of(trial: Trial) -> str:
@@ -85,8 +88,8 @@ def _head() -> str:
 
 
 def made_with() -> str:
-    """Digest of the code, weights and lines that outcomes depend on."""
-    digest = sha256()
+    """Digest of the code, weights and liveness lines that evidence depends on."""
+    digest = sha256(repr(load_policy().liveness).encode())
     for package, part in DECIDES:
         root = files(package)
         for name, content in sorted(_contents(root / part if part else root, part)):
@@ -103,28 +106,6 @@ def _contents(place: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
         yield name, place.read_bytes()
 
 
-def _line(outcome: Outcome) -> dict[str, str | None]:
-    trial = {"trial": key_of(outcome.trial), "species": outcome.trial.species}
-    match outcome.decision:
-        case Accepted():
-            return {**trial, "kind": "accepted"}
-        case Retry(reason):
-            return {**trial, "kind": "retry", "reason": reason}
-        case Rejected(reason, signal):
-            return {**trial, "kind": "rejected", "reason": reason, "signal": signal}
-        case Referred(reason, signal):
-            return {**trial, "kind": "referred", "reason": reason, "signal": signal}
-
-
-def _decision(line: Mapping[str, str | None]) -> Decision:
-    match line["kind"]:
-        case "accepted":
-            return Accepted()
-        case "retry":
-            return Retry(Reason(str(line["reason"])))
-        case "rejected":
-            return Rejected(Reason(str(line["reason"])), line["signal"])
-        case "referred":
-            return Referred(Reason(str(line["reason"])), line["signal"])
-        case other:
-            raise ValueError(other)
+def _line(outcome: Outcome) -> bytes:
+    trial = outcome.trial
+    return msgspec.json.encode({"trial": key_of(trial), "species": trial.species, "evidence": outcome.evidence})

@@ -58,9 +58,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a trial."""
+    """What came of a trial. The decision follows from the evidence and the policy in force."""
 
     trial: Trial
+    evidence: Evidence
     decision: Decision
 
 
@@ -72,10 +73,16 @@ def run_trials(trials: Sequence[Trial], *, processes: int | None = None) -> Iter
 
 def run_trial(trial: Trial) -> Outcome:
     """Play one session and decide on it."""
-    evidence, policy = play(trial), load_policy()
+    return judged(trial, play(trial), load_policy())
+
+
+def judged(trial: Trial, evidence: Evidence, policy: Policy) -> Outcome:
+    """Decide on what a trial showed."""
     if trial.unguarded:
-        return Outcome(trial, decide_without(SPECIES[trial.species].countermeasure, evidence, policy))
-    return Outcome(trial, decide(evidence, policy))
+        decision = decide_without(SPECIES[trial.species].countermeasure, evidence, policy)
+    else:
+        decision = decide(evidence, policy)
+    return Outcome(trial, evidence, decision)
 
 
 def play(trial: Trial) -> Evidence:

@@ -1,6 +1,11 @@
 """All measured scalars of one session: the only thing the decision sees. No pixels, no vectors, no names."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+import msgspec
 
 from liveness.report import LivenessReport
 
@@ -29,3 +34,14 @@ class Evidence:
     """Median sharpness of the compared frames (`models.quality`)."""
     interrupted: bool
     """True if the connection was lost or given up before the script ended."""
+
+
+def read_evidence(content: Mapping[str, Any]) -> Evidence:
+    """Evidence from what JSON holds of it (`msgspec.to_builtins`), where NaN is null.
+
+    Raises:
+        msgspec.ValidationError: a field is missing, or of another type.
+    """
+    measured = [name for name, kind in Evidence.__annotations__.items() if kind is float]
+    unmeasured = {name: nan for name in measured if name in content and content[name] is None}
+    return msgspec.convert({**content, **unmeasured}, Evidence)

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from math import isnan, nan
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,9 @@ from benchmarks.attacks.catalogue import GEOMETRY, SPECIES
 from benchmarks.cli import app
 from benchmarks.outcome_file import OutcomeFile, OutcomeFileError, key_of
 from benchmarks.people_split import part_of, person_of, photos_of
-from benchmarks.trials import BONA_FIDE, Outcome, Trial, decide_without
+from benchmarks.trials import BONA_FIDE, Outcome, Trial, decide_without, judged
 from liveness.report import Signal, Status
-from verify.decision import Accepted, Decision, Reason, Referred, Rejected, Retry, decide
+from verify.decision import Accepted, Decision, Reason, Rejected, decide
 from verify.policy import load_policy
 
 PHOTOS = tuple(Path(f"Person_{letter}_0001.jpg") for letter in "abcdef")
@@ -31,7 +32,7 @@ POLICY = load_policy()
 
 def outcome(decision: Decision, *, photo: Path = PHOTOS[0], unguarded: bool = False, light: bool = True) -> Outcome:
     trial = Trial(photo=photo, species="replayed_stream", seed=0, unguarded=unguarded, light=light)
-    return Outcome(trial, decision)
+    return Outcome(trial, CONVINCING, decision)
 
 
 def test_every_face_takes_its_turn_as_victim_and_as_attacker() -> None:
@@ -162,16 +163,22 @@ def test_the_command_runs_and_writes(portraits: dict[str, bytes], tmp_path: Path
 
 def test_outcomes_come_back_from_their_file(tmp_path: Path) -> None:
     kept = OutcomeFile(tmp_path / "outcomes.jsonl")
-    decisions = [Accepted(), Retry(Reason.TOO_DARK), Rejected(Reason.LIVENESS, "nose"), Referred(Reason.CONTRACT)]
+    unmeasured = replace(CONVINCING, similarity=nan, least_similarity=nan)
+    unlike = replace(CONVINCING, similarity=0.1)
     found = [
-        Outcome(Trial(photo=PHOTOS[0], species="impostor", seed=seed), each) for seed, each in enumerate(decisions)
+        judged(Trial(photo=PHOTOS[0], species="impostor", seed=seed), each, POLICY)
+        for seed, each in enumerate([CONVINCING, unmeasured, unlike])
     ]
     assert kept.known() == {}
     for each in found:
         kept.add(each)
     with kept.path.open("a", encoding="utf-8") as file:
         file.write('{"trial": "cut o')
-    assert kept.known() == {key_of(each.trial): each.decision for each in found}
+    again = [judged(each.trial, kept.known()[key_of(each.trial)], POLICY) for each in found]
+    assert [each.decision for each in again] == [each.decision for each in found]
+    assert again[0] == found[0]
+    assert again[2] == found[2]
+    assert isnan(again[1].evidence.similarity)
 
 
 def test_every_setting_of_a_trial_is_in_its_key() -> None:
