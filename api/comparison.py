@@ -41,7 +41,7 @@ def compare_photos(
         verify.policy.PolicyError: `policy_contract_mismatch`: the threshold belongs to other weights.
     """
     threshold = require_contract(policy, engine.contract).similarity
-    one, other = (engine.reference(decode_image(photo, limits=limits or ImageLimits())) for photo in (first, second))
+    one, other = (engine.probe(decode_image(photo, limits=limits or ImageLimits())) for photo in (first, second))
     return Comparison(
         similarity=cosine(one, other), threshold=threshold, policy=policy.version, contract=engine.contract
     )

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from verify.messages import LINK_HOURS, MOST_REMINDERS
+from verify.policy import DEFAULT as DEFAULT_POLICY
 
 PREFIX = "HEYAN_"
 
@@ -72,7 +73,7 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_workers)
     queue: Annotated[int, Field(ge=1, le=10_000)] = 32
     live_sessions: Annotated[int, Field(ge=1, le=10_000)] = 16
-    policy: str = "open-1"
+    policy: str = DEFAULT_POLICY
     minimum_rules: Path | None = None
     allow_client_upload: bool = False
     authority_url: str | None = None

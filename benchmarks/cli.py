@@ -2,7 +2,7 @@
 
 import typer
 
-from benchmarks.commands import attacks, contention, demo, pad, pairs, pipeline, train_pad
+from benchmarks.commands import attacks, calibrate, contention, demo, fairness, pad, pairs, pipeline, train_pad
 
 app = typer.Typer(
     name="heyan-bench",
@@ -13,6 +13,8 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(pairs.pairs)
+app.command()(calibrate.calibrate)
+app.command()(fairness.fairness)
 app.command()(pipeline.pipeline)
 app.command()(attacks.attacks)
 app.command()(contention.contention)

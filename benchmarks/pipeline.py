@@ -148,7 +148,7 @@ def _signals_ms(replay: Replay, engine: Engine) -> float:
 
 
 def _compare(photos: tuple[bytes, bytes], engine: Engine) -> float:
-    one, other = (engine.reference(decode_image(photo)) for photo in photos)
+    one, other = (engine.probe(decode_image(photo)) for photo in photos)
     return cosine(one, other)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -9,16 +10,26 @@ import numpy as np
 
 from benchmarks.error_rates import Comparisons
 from benchmarks.pairs_file import Pair, people_of
+from models.alignment import align
 from models.detection import Face
-from models.embedding import Embedding, cosine
-from models.engine import Engine
+from models.embedding import Embedding, cosine, mean_embedding
+from models.engine import BYSTANDER, Engine
 from models.errors import ImageError
 from models.image import Frame, decode_image
 
 THREADS = 2
 """Beside ONNX Runtime, which releases the GIL; each run uses one thread."""
 
-Embeddings = dict[str, Embedding | None]
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """One image in both parts that it can play in a comparison."""
+
+    probe: Embedding
+    reference: Embedding
+
+
+Embeddings = dict[str, Embedded | None]
 """By image; None is a failure to acquire."""
 
 
@@ -49,21 +60,31 @@ def compare_pairs(pairs: tuple[Pair, ...], embeddings: Embeddings) -> Comparison
 
 
 def central_face(frame: Frame, *, engine: Engine) -> Face | None:
-    """The face nearest to the middle of the image, where such protocols put the person who is meant."""
+    """The face nearest to the middle of the image, where such protocols put the person who is meant.
+
+    Of those that are not people far behind (`models.engine.BYSTANDER`): somebody in the background may sit in the
+    middle between two shoulders.
+    """
     height, width = frame.pixels.shape[:2]
     middle = np.array([width / 2, height / 2])
     found = engine.detect(frame)
-    return min(found, key=lambda face: float(np.linalg.norm(face.box[:2] + face.box[2:] / 2 - middle)), default=None)
+    near = [face for face in found if face.box[3] >= BYSTANDER * found[0].box[3]]
+    return min(near, key=lambda face: float(np.linalg.norm(face.box[:2] + face.box[2:] / 2 - middle)), default=None)
 
 
-def _embed(folder: Path, name: str, *, engine: Engine) -> Embedding | None:
+def _embed(folder: Path, name: str, *, engine: Engine) -> Embedded | None:
     try:
         frame = decode_image((folder / name).read_bytes())
     except ImageError as error:
         raise ImageError(error.code, f"{name}: {error}") from None
     face = central_face(frame, engine=engine)
-    return engine.embed(frame, face) if face is not None else None
+    if face is None:
+        return None
+    aligned = align(frame, face)
+    both = engine.embedder.embed([aligned, aligned.mirrored()])
+    return Embedded(probe=both[0], reference=mean_embedding(both))
 
 
-def _score(one: Embedding | None, other: Embedding | None) -> float:
-    return cosine(one, other) if one is not None and other is not None else -np.inf
+def _score(one: Embedded | None, other: Embedded | None) -> float:
+    """The first image is the reference, as in service, and the second the probe."""
+    return cosine(one.reference, other.probe) if one is not None and other is not None else -np.inf

@@ -23,6 +23,12 @@ class AlignedFace:
 
     pixels: NDArray[np.uint8]
 
+    def mirrored(self) -> "AlignedFace":
+        """As in a mirror: the template's places are symmetrical but for half a pixel."""
+        pixels = np.ascontiguousarray(self.pixels[:, ::-1])
+        pixels.flags.writeable = False
+        return AlignedFace(pixels)
+
 
 def align(frame: Frame, face: Face) -> AlignedFace:
     """Cut the face out of the full-resolution frame."""

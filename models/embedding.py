@@ -49,6 +49,11 @@ class Embedder:
         vectors = self.network.run(np.stack([face.pixels for face in faces]))[0]
         return tuple(Embedding(vector, self.contract) for vector in vectors)
 
+    def reference(self, face: AlignedFace) -> Embedding:
+        """Mean of a face and its mirror image, for a template: costs a second run, and keeps some errors away (docs:
+        accuracy). Raises as `embed`."""
+        return mean_embedding(self.embed([face, face.mirrored()]))
+
 
 def normalised(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     """The vector at length 1, a copy. Raises ModelError `embedding_not_finite` for NaN, infinity and zero."""

@@ -120,9 +120,13 @@ class Engine:
             raise FaceError("face_too_small", message)
         return faces[0]
 
-    def reference(self, frame: Frame) -> Embedding:
+    def probe(self, frame: Frame) -> Embedding:
         """Embedding of a photo of one person. Raises FaceError as `single_face`, ModelError as `embed`."""
         return self.embed(frame, self.single_face(frame))
+
+    def reference(self, frame: Frame) -> Embedding:
+        """Embedding of a photo that others are compared with: made once, and with care. Raises as `probe`."""
+        return self.embedder.reference(align(frame, self.single_face(frame)))
 
     def describe(self) -> Mapping[str, str]:
         """What is loaded: pack, provider in use, contract, threads, runtime."""

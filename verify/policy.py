@@ -1,6 +1,7 @@
 """Policies: thresholds as data, with a version and the population that they were calibrated on."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -8,18 +9,28 @@ import msgspec
 
 from liveness.assessment import SIGNALS
 from liveness.thresholds import FusionThresholds, LivenessThresholds
+from verify.calibration import CalibrationError, Level, load_calibration
 from verify.fraud_policy import FraudPolicy
+
+DEFAULT = "open-2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Thresholds of one version. A threshold is valid for one embedding contract and for the stated population."""
+    """Thresholds of one version. A threshold is valid for one embedding contract and for the stated population.
+
+    A policy's file names its calibration and the level of it; `contract` and `similarity` come from there. It may
+    extend another, and then holds what differs.
+    """
 
     version: str
     contract: str
     """Contract id that `similarity` belongs to; evidence of another contract is never accepted."""
+    calibration: str
+    """Name of the calibration behind `similarity` (`verify.calibration`): sets, people, intervals."""
+    level: Level
     calibrated_on: str
-    """Data, protocol and population behind the thresholds, in words for an auditor."""
+    """What stands behind the other thresholds, in words for an auditor."""
     similarity: float
     """Least cosine of the mean embedding with the reference."""
     least_similarity: float
@@ -38,19 +49,28 @@ class Policy:
     """What is compared across sessions."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Calibrated:
+    """The part of a policy's file that says where its similarity comes from."""
+
+    calibration: str
+    level: Level
+
+
 class PolicyError(ValueError):
-    """A policy file that cannot be used. `code`: `policy_unknown`, `policy_invalid`, `policy_contract_mismatch`."""
+    """A policy that cannot be used. `code`: `policy_unknown`, `policy_invalid`, `policy_contract_mismatch`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
 
 
-def load_policy(name: str = "open-1") -> Policy:
+def load_policy(name: str = DEFAULT) -> Policy:
     """Read a policy that heyan ships.
 
     Raises:
-        PolicyError: no policy has that name, or the file lacks a field or holds one of the wrong type.
+        PolicyError: no policy has that name, or the file or its calibration lacks a field or holds one of the wrong
+            type.
     """
     source = files("verify").joinpath("policies", f"{name}.toml")
     if not source.is_file():
@@ -80,16 +100,36 @@ def parse_policy(text: str) -> Policy:
     """Read a policy from TOML text.
 
     Raises:
-        PolicyError: the text is no TOML, lacks a field or holds one of the wrong type.
+        PolicyError: the text is no TOML, lacks a field or holds one of the wrong type, or its calibration is missing.
     """
     try:
-        policy = msgspec.convert(tomllib.loads(text), Policy, strict=True)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        content = _extended(tomllib.loads(text))
+        policy = msgspec.convert({**content, **_calibrated(content)}, Policy, strict=True)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, CalibrationError) as error:
         raise PolicyError("policy_invalid", f"the policy cannot be read: {error}") from error
     unknown = sorted(_named(policy.liveness.fusion) - SIGNALS)
     if unknown:
         raise PolicyError("policy_invalid", f"the policy names signals that are not measured: {', '.join(unknown)}")
     return policy
+
+
+def _extended(content: Mapping[str, object]) -> Mapping[str, object]:
+    """A policy's own lines over those of the shipped one that it extends, if any."""
+    own = dict(content)
+    base = own.pop("extends", None)
+    if base is None:
+        return own
+    if base not in names():
+        raise PolicyError("policy_invalid", f"the policy extends {base!r}, which is none of {', '.join(names())}")
+    source = files("verify").joinpath("policies", f"{base}.toml")
+    return {**_extended(tomllib.loads(source.read_text("utf-8"))), **own}
+
+
+def _calibrated(content: Mapping[str, object]) -> Mapping[str, object]:
+    """What a policy takes from its calibration."""
+    named = msgspec.convert(content, _Calibrated, strict=True)
+    calibration = load_calibration(named.calibration)
+    return {"contract": calibration.contract, "similarity": calibration.at(named.level).similarity}
 
 
 def _named(fusion: FusionThresholds) -> set[str]:

@@ -7,6 +7,8 @@ import httpx
 import typer
 from rich.console import Console
 
+from benchmarks.calibration.derive import CalibratingError
+from benchmarks.calibration.labelled import LabelsError
 from benchmarks.outcome_file import OutcomeFileError
 from benchmarks.pairs_file import PairsError
 from benchmarks.photos import PhotosError
@@ -16,7 +18,16 @@ from verify.policy import PolicyError
 
 BAD_INPUT = 2
 
-KNOWN = (ModelsError, OutcomeFileError, PairsError, PhotosError, PolicyError, ServiceError)
+KNOWN = (
+    CalibratingError,
+    LabelsError,
+    ModelsError,
+    OutcomeFileError,
+    PairsError,
+    PhotosError,
+    PolicyError,
+    ServiceError,
+)
 """Errors with a stable code and a message for people."""
 
 

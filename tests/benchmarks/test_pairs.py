@@ -47,6 +47,26 @@ def test_a_protocol_is_measured_and_drawn(protocol: tuple[Path, Path], tmp_path:
     assert curve.read_bytes().startswith(b"\x89PNG")
 
 
+def test_errors_at_the_policy_and_all_impostors_are_counted(protocol: tuple[Path, Path], tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    result = run(*protocol, "--json", str(figures), "--det", str(tmp_path / "det.png"), "--all-impostors")
+    assert result.exit_code == 0, result.output
+    content = json.loads(figures.read_text("utf-8"))
+    assert (content["fmr_at_policy"], content["fnmr_at_policy"], content["people"]) == (0.0, 0.0, 3)
+    assert content["worst_person_pair_fmr_at_policy"] == 0.0
+    assert content["fmr_upper_95_at_policy"] > 0.5
+    everybody = content["all_impostors"]
+    assert (everybody["impostor"], everybody["person_pairs"]) == (12, 3)
+    assert everybody["threshold_at_fmr_0.001"] is None
+    assert "impostors" in result.output
+
+
+def test_a_policy_of_other_weights_is_refused_by_name(protocol: tuple[Path, Path]) -> None:
+    result = run(*protocol, "--policy", "no-such-policy")
+    assert result.exit_code == 2
+    assert "policy_unknown" in result.stderr
+
+
 def test_an_image_without_a_face_is_counted(protocol: tuple[Path, Path], tmp_path: Path) -> None:
     from PIL import Image
 
@@ -106,6 +126,6 @@ def test_lfw_holds_its_figures(shared_dir: Path, tmp_path: Path) -> None:
     result = run(folder / "images", folder / "pairs.csv", "--json", str(figures), "--det", str(tmp_path / "det.png"))
     assert result.exit_code == 0, result.output
     content = json.loads(figures.read_text("utf-8"))
-    assert content["accuracy_mean"] >= 0.99
-    assert content["fnmr_at_fmr_0.001"] <= 0.016
+    assert content["accuracy_mean"] >= 0.992
+    assert content["fnmr_at_fmr_0.001"] <= 0.0135
     assert content["failures_to_acquire"] == 0
