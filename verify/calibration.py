@@ -43,7 +43,7 @@ class Threshold:
 
     target_fmr: float
     similarity: float
-    """Least cosine; the highest that any group needs, rounded up to a thousandth."""
+    """Least cosine, in thousandths; the highest that any group needs."""
     binds: str
     """The group that needs it."""
     supported: bool

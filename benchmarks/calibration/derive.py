@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from math import ceil
 from pathlib import Path
 
 from benchmarks.calibration.comparing import PeopleScores, compare_all
@@ -12,8 +11,6 @@ from benchmarks.recognition import embed_images
 from models.engine import Engine
 from models.manifest import load_manifest
 from verify.calibration import Calibration, Threshold
-
-THOUSANDTHS = 1000
 
 
 class CalibratingError(Exception):
@@ -74,7 +71,7 @@ def _threshold(
 ) -> Threshold:
     """A stricter target never gets a lower threshold, also where the data cannot tell it."""
     wanted = {name: threshold_at(pairs, target_fmr) for name, pairs in compared.items()}
-    known = {name: ceil(value * THOUSANDTHS) / THOUSANDTHS for name, value in wanted.items() if value is not None}
+    known = {name: value for name, value in wanted.items() if value is not None}
     if not known:
         raise CalibratingError(target_fmr)
     binds = max(known, key=lambda name: known[name])

@@ -1,5 +1,7 @@
 """Error rates of all comparisons of a group of people at one threshold, with bounds over people."""
 
+from math import floor
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
@@ -11,16 +13,21 @@ from verify.calibration import GroupRates
 
 Floats = NDArray[np.float64]
 
+THOUSANDTHS = 1000
+"""A cosine differs in its sixth digit between processors; a threshold should not."""
+ROUNDING = 1e-6
+"""By so much at least a threshold is above the cosine that it keeps out."""
+
 
 def threshold_at(pairs: PeopleScores, target_fmr: float) -> float | None:
-    """The lowest threshold at which FMR is at most the target; None if fewer than one error would be allowed, so that
-    the comparisons cannot tell."""
+    """The lowest threshold, in thousandths, at which FMR is at most the target; None if fewer than one error would be
+    allowed, so that the comparisons cannot tell."""
     scores = pairs.scores[~pairs.genuine]
     allowed = int(target_fmr * len(scores))
     if target_fmr * len(scores) < LEAST_ERRORS:
         return None
-    blocking = np.partition(scores, len(scores) - 1 - allowed)[len(scores) - 1 - allowed]
-    return float(np.nextafter(blocking, np.float32(np.inf)))
+    blocking = float(np.partition(scores, len(scores) - 1 - allowed)[len(scores) - 1 - allowed])
+    return (floor((blocking + ROUNDING) * THOUSANDTHS) + 1) / THOUSANDTHS
 
 
 def rates_at(pairs: PeopleScores, threshold: float, *, population: str, target_fmr: float) -> GroupRates:
