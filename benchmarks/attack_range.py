@@ -15,7 +15,7 @@ from benchmarks.people_split import person_of
 from benchmarks.phone.camera import Camera
 from benchmarks.phone.network import SLOW
 from benchmarks.real_time import Witnessed
-from benchmarks.trials import BONA_FIDE, Outcome, Trial, judged, run_trials
+from benchmarks.trials import BONA_FIDE, Outcome, Trial, as_played, judged, run_trials
 from verify.decision import Accepted, Decision, Referred, Rejected, Retry
 from verify.policy import load_policy
 
@@ -148,7 +148,8 @@ def run_all(trials: Sequence[Trial], *, kept: OutcomeFile | None, advance: Calla
         OutcomeFileError: `kept` holds other outcomes.
     """
     known = kept.known() if kept is not None else {}
-    new = [trial for trial in trials if key_of(trial) not in known]
+    played = {key_of(as_played(trial)): as_played(trial) for trial in trials}
+    new = [trial for key, trial in played.items() if key not in known]
     for _ in range(len(trials) - len(new)):
         advance()
     for outcome in run_trials(new):
@@ -157,7 +158,7 @@ def run_all(trials: Sequence[Trial], *, kept: OutcomeFile | None, advance: Calla
             kept.add(outcome)
         advance()
     policy = load_policy()
-    return [judged(trial, known[key_of(trial)], policy) for trial in trials]
+    return [judged(trial, known[key_of(as_played(trial))], policy) for trial in trials]
 
 
 def figures(outcomes: Sequence[Outcome], *, genuine: bool = False) -> Figures:

@@ -105,6 +105,14 @@ def play(trial: Trial) -> Evidence:
     return phone.run()
 
 
+def as_played(trial: Trial) -> Trial:
+    """The trial as far as its session goes: where a signal or the similarity is switched off, that is the guarded one,
+    and only the decision differs."""
+    if trial.unguarded and SPECIES[trial.species].countermeasure not in (GEOMETRY, CUES):
+        return replace(trial, unguarded=False)
+    return trial
+
+
 def decide_without(countermeasure: str, evidence: Evidence, policy: Policy) -> Decision:
     """The decision if one countermeasure were switched off: an attack that fails anyway proves nothing."""
     if countermeasure == SIMILARITY:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -100,9 +101,7 @@ def decode_faces(outputs: Mapping[str, NDArray[np.float32]], width: int, scale: 
     An anchor at column c, row r of stride s says: score sqrt(cls obj), centre (c + dx, r + dy) s, size exp(dw, dh) s,
     landmarks (c + kx, r + ky) s (as the network was trained; libfacedetection.train).
     """
-    boxes, points, scores = (
-        np.concatenate(part) for part in zip(*(_decode(outputs, s, width) for s in STRIDES), strict=True)
-    )
+    boxes, points, scores = _strong(outputs, width)
     kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), SCORE, OVERLAP) if len(boxes) else ()
     faces = [
         Face((boxes[i] / scale).astype(np.float32), (points[i] / scale).astype(np.float32), float(scores[i]))
@@ -111,23 +110,31 @@ def decode_faces(outputs: Mapping[str, NDArray[np.float32]], width: int, scale: 
     return tuple(sorted(faces, key=lambda face: -float(face.box[2] * face.box[3])))
 
 
-def _decode(
-    outputs: Mapping[str, NDArray[np.float32]], stride: int, width: int
+def _strong(
+    outputs: Mapping[str, NDArray[np.float32]], width: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Boxes (K, 4), landmarks (K, 5, 2) and scores (K,) of the anchors of one stride that pass the score."""
-    scores = np.sqrt(
-        np.clip(outputs[f"cls_{stride}"][0, :, 0], 0, 1) * np.clip(outputs[f"obj_{stride}"][0, :, 0], 0, 1)
-    )
+    """Boxes (K, 4), landmarks (K, 5, 2) and scores (K,) of the anchors that pass the score, all strides at once."""
+    classes, objects = (np.concatenate([outputs[f"{part}_{s}"][0, :, 0] for s in STRIDES]) for part in ("cls", "obj"))
+    scores = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1))
     strong = np.flatnonzero(scores >= SCORE)
-    columns = width // stride
-    cells = np.stack([strong % columns, strong // columns], axis=1).astype(np.float32)
-    offsets = outputs[f"bbox_{stride}"][0][strong]
-    sizes = np.exp(offsets[:, 2:]) * stride
-    corners = (cells + offsets[:, :2]) * stride - sizes / 2
-    points = (cells[:, None] + outputs[f"kps_{stride}"][0][strong].reshape(-1, 5, 2)) * stride
+    cells, strides = (part[strong] for part in _anchors(width, len(outputs[f"cls_{STRIDES[0]}"][0])))
+    offsets, ways = (np.concatenate([outputs[f"{part}_{s}"][0] for s in STRIDES])[strong] for part in ("bbox", "kps"))
+    sizes = np.exp(offsets[:, 2:]) * strides
+    corners = (cells + offsets[:, :2]) * strides - sizes / 2
+    points = (cells[:, None] + ways.reshape(-1, 5, 2)) * strides[:, None]
     boxes = np.concatenate([corners, sizes], axis=1)
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(points).all(axis=(1, 2))
     return boxes[finite], points[finite], scores[strong][finite]
+
+
+@lru_cache(maxsize=128)
+def _anchors(width: int, finest: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Column and row (A, 2) and stride (A, 1) of every anchor on a picture of `width` pixels, `finest` of which are of
+    the first stride."""
+    height = finest * STRIDES[0] ** 2 // width
+    grids = [np.indices((height // s, width // s)).reshape(2, -1)[::-1].T for s in STRIDES]
+    strides = [np.full((len(grid), 1), s) for grid, s in zip(grids, STRIDES, strict=True)]
+    return np.concatenate(grids).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
 def _canvas(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

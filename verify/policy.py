@@ -12,7 +12,7 @@ from liveness.thresholds import FusionThresholds, LivenessThresholds
 from verify.calibration import CalibrationError, Level, load_calibration
 from verify.fraud_policy import FraudPolicy
 
-DEFAULT = "open-2"
+DEFAULT = "open-3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

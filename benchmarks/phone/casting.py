@@ -54,7 +54,7 @@ def frontal(photo: bytes, *, engine: Engine) -> bool:
     """
     frame, face = _face_of(photo, engine)
     pose = pose_from_landmarks(face.landmarks)
-    alone = len(engine.detect(frame)) == 1
+    alone = len(engine.detect(frame)) == len(engine.around(frame, face)) == 1
     return alone and abs(pose.yaw) <= FRONTAL_YAW and abs(pose.pitch) <= FRONTAL_PITCH
 
 

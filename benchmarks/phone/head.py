@@ -103,7 +103,9 @@ class Head:
     def render(self, pose: HeadPose) -> NDArray[np.uint8]:
         """The camera's picture: uint8 (640, 480, 3) BGR."""
         x, y = self._sampling_map(pose)
-        return cv2.remap(self.photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
+        photo = cv2.cvtColor(self.photo, cv2.COLOR_BGR2BGRA)  # OpenCV samples four channels three times as fast
+        seen = cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(cv2.cvtColor(seen, cv2.COLOR_BGRA2BGR), np.uint8)
 
     def nearness(self, pose: HeadPose) -> NDArray[np.float32]:
         """Light of a lamp beside the lens by place, as a share of that on a surface that faces it at 400 mm, (40, 30).

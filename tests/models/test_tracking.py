@@ -2,6 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
+from liveness.mean_face import in_face_units, nose_bump
+from liveness.nose import ON_NOSE
 from models.engine import Engine
 from models.image import Frame, decode_image
 from models.tracking import Tracks, follow_tracks, seed_tracks
@@ -51,3 +53,23 @@ def test_points_lie_on_the_face(start: tuple[np.ndarray, np.ndarray, Tracks]) ->
     eyes = float(np.linalg.norm(landmarks[1] - landmarks[0]))
     assert tracks.seeded >= 40
     assert np.linalg.norm(tracks.reference - landmarks.mean(axis=0), axis=1).max() < 2.6 * eyes
+
+
+def test_enough_points_lie_on_the_nose(start: tuple[np.ndarray, np.ndarray, Tracks]) -> None:
+    _, landmarks, tracks = start
+    bump = nose_bump(in_face_units(tracks.reference, landmarks))
+    assert (bump >= ON_NOSE).sum() >= 8
+
+
+def test_points_follow_a_shift_in_a_dark_and_noisy_picture(start: tuple[np.ndarray, np.ndarray, Tracks]) -> None:
+    grey, landmarks, _ = start
+    noise = np.random.default_rng(3)
+
+    def dark(picture: np.ndarray) -> np.ndarray:
+        seen = picture * 0.35 + noise.normal(0, 5, picture.shape)
+        return np.clip(seen, 0, 255).astype(np.uint8)
+
+    tracks = seed_tracks(dark(grey), landmarks)
+    followed = follow_tracks(tracks, dark(np.roll(grey, (4, 3), axis=(0, 1))), landmarks + np.float32([3, 4]))
+    assert followed.survived > 0.6
+    assert np.abs(np.median(followed.current - followed.reference, axis=0) - [3, 4]).max() < 0.3

@@ -18,7 +18,7 @@ def test_the_shipped_policies_load_and_say_what_they_were_calibrated_on() -> Non
 def test_similarity_and_contract_are_those_of_the_calibration() -> None:
     calibration = load_calibration(load_policy().calibration)
     assert (load_policy().similarity, load_policy().contract) == (calibration.similarity, calibration.contract)
-    assert load_policy("open-2-unproven").similarity == calibration.strict.similarity > calibration.similarity
+    assert load_policy("open-3-unproven").similarity == calibration.strict.similarity > calibration.similarity
 
 
 def test_every_shipped_policy_keeps_its_target_in_every_set_that_can_tell() -> None:
@@ -39,13 +39,13 @@ def test_the_policy_is_not_the_threshold_of_press_photos() -> None:
 
 
 def test_a_policy_that_extends_another_differs_in_its_own_lines_alone() -> None:
-    text = 'version = "mine"\nextends = "open-2"\ncompared_frames = 9\n'
+    text = 'version = "mine"\nextends = "open-3"\ncompared_frames = 9\n'
     assert parse_policy(text) == replace(load_policy(), version="mine", compared_frames=9)
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [('extends = "no-such-policy"', "no-such-policy"), ('extends = "open-2"\ncalibration = "none"', "no calibration")],
+    [('extends = "no-such-policy"', "no-such-policy"), ('extends = "open-3"\ncalibration = "none"', "no calibration")],
 )
 def test_a_policy_must_rest_on_what_exists(line: str, message: str) -> None:
     with pytest.raises(PolicyError, match=message) as raised:
@@ -54,13 +54,13 @@ def test_a_policy_must_rest_on_what_exists(line: str, message: str) -> None:
 
 
 def test_an_unknown_policy_names_those_that_exist() -> None:
-    with pytest.raises(PolicyError, match="open-2") as raised:
+    with pytest.raises(PolicyError, match="open-3") as raised:
         load_policy("no-such-policy")
     assert raised.value.code == "policy_unknown"
 
 
 def test_a_policy_that_weighs_a_signal_that_is_not_measured_is_refused() -> None:
-    text = files("verify").joinpath("policies", "open-2.toml").read_text("utf-8")
+    text = files("verify").joinpath("policies", "open-3.toml").read_text("utf-8")
     with pytest.raises(PolicyError, match="pasive") as raised:
         parse_policy(text.replace("passive = 1.0", "pasive = 1.0"))
     assert raised.value.code == "policy_invalid"
