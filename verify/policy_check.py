@@ -15,6 +15,7 @@ import msgspec
 
 from liveness.challenge import Repertoire
 from liveness.thresholds import Line
+from verify.officers import AT_THE_WINDOW
 from verify.policy import Policy, PolicyError, load_policy, parse_policy
 
 MOST_BYTES = 65536
@@ -118,6 +119,8 @@ def _nonsense(policy: Policy) -> Iterator[str]:
     """Values that are of the right type and mean nothing."""
     if not fullmatch(VERSION, policy.version):
         yield "`version` has 1 to 64 small letters, digits, '.', '-' or '_'"
+    if policy.version == AT_THE_WINDOW:
+        yield f"`version` is {AT_THE_WINDOW!r}, which stands for verifications made in person"
     if not policy.calibrated_on.strip():
         yield "`calibrated_on` is empty: say what stands behind the thresholds"
     values = flattened(policy)
