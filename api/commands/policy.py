@@ -42,9 +42,6 @@ class _Desk:
     settings: Settings
     changes: PolicyChanges
 
-    async def in_force(self) -> Policy:
-        return await self.changes.in_force(named=self.settings.named_policy)
-
     async def operator(self, operator_id: str, key: str) -> Operator:
         return await self.changes.operators.holder(key, expected=operator_id)
 
@@ -53,10 +50,11 @@ class _Desk:
 def list_policies() -> None:
     """All policies: shipped ones, and those that operators have proposed. A star: in force at the next start."""
 
-    async def read(desk: _Desk) -> tuple[History, str | None]:
-        return await desk.changes.history(), await _version_in_force(desk)
+    async def read(desk: _Desk) -> tuple[History, Policy | None]:
+        return await desk.changes.history(), await _in_force(desk)
 
-    history, in_force = _at_desk(read)
+    history, current = _at_desk(read)
+    in_force = None if current is None else current.version
     table = Table("", "policy", "whose", "state", "contract")
     for name in names():
         table.add_row(_star(name, in_force), name, "shipped", "", load_policy(name).contract)
@@ -75,8 +73,8 @@ def show(
 ) -> None:
     """Every value of a policy, and where it differs from the one in force."""
 
-    async def read(desk: _Desk) -> tuple[str, Policy]:
-        return named_text(await desk.changes.history(), name), await desk.in_force()
+    async def read(desk: _Desk) -> tuple[str, Policy | None]:
+        return named_text(await desk.changes.history(), name), await _in_force(desk)
 
     text, in_force = _at_desk(read)
     if as_toml:
@@ -85,7 +83,7 @@ def show(
     with explained():
         policy = parse_policy(text)
     typer.echo(f"digest {file_digest(text.encode())}")
-    Console().print(_compared(flattened(policy), flattened(in_force), in_force.version))
+    Console().print(_compared(policy, in_force or policy))
 
 
 @commands.command()
@@ -180,10 +178,10 @@ def history() -> None:
         typer.echo("no policy was ever proposed: a shipped one is in force", err=True)
 
 
-async def _version_in_force(desk: _Desk) -> str | None:
+async def _in_force(desk: _Desk) -> Policy | None:
     """None, and a complaint, if the service would not start."""
     try:
-        return (await desk.in_force()).version
+        return await desk.changes.in_force(named=desk.settings.named_policy)
     except PolicyError as error:
         complain(error.code, str(error))
         return None
@@ -200,8 +198,9 @@ def _contract(proposal: Proposal) -> str:
         return error.code
 
 
-def _compared(values: Mapping[str, object], others: Mapping[str, object], other_name: str) -> Table:
-    table = Table("line", "value", f"in force ({other_name})")
+def _compared(policy: Policy, other: Policy) -> Table:
+    values, others = flattened(policy), flattened(other)
+    table = Table("line", "value", f"in force ({other.version})" if other is not policy else "")
     for name in dict.fromkeys((*values, *others)):
         mine, theirs = _cell(values.get(name)), _cell(others.get(name))
         table.add_row(name, mine, f"[yellow]{theirs}" if mine != theirs else "")

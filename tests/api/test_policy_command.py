@@ -120,7 +120,11 @@ def test_two_operators_put_a_policy_in_force(own_data: Path, file: Path, tmp_pat
 
     told = run("history").stdout
     assert all(part in told for part in ("mine: in force", digest, f"Li Hua ({li})", f"Wang Fang ({wang})"))
-    assert "own" in run("list").stdout
+    listed, shown = run("list").stdout, run("show", DEFAULT).stdout
+    assert ("own" in listed, "in force (mine)" in shown) == (True, True)
+    for arguments in (("list",), ("show", "mine")):
+        contradicted = CliRunner(env={"HEYAN_POLICY": DEFAULT}).invoke(app, ["policy", *arguments])
+        assert (contradicted.exit_code, "policy_conflict" in contradicted.stderr) == (0, True)
     assert run("show", "mine", "--toml").stdout == OWN
     withdrawn = run("withdraw", digest, "--as", li, key=li_key)
     assert (withdrawn.exit_code, "proposal_decided" in withdrawn.stderr) == (2, True)
