@@ -16,6 +16,7 @@ from api.commands import (
     models,
     officers,
     operators,
+    policy,
     receipts,
     serve,
     store,
@@ -43,6 +44,7 @@ app.add_typer(archive.commands, name="archive")
 app.add_typer(audit.commands, name="audit")
 app.add_typer(officers.commands, name="officers")
 app.add_typer(operators.commands, name="operators")
+app.add_typer(policy.commands, name="policy")
 app.add_typer(subjects.commands, name="subjects")
 app.add_typer(store.commands, name="store")
 

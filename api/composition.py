@@ -45,7 +45,8 @@ from verify.outbox import Outbox
 from verify.oversight import Oversight
 from verify.patience import Patience
 from verify.photo_source import NOTHING
-from verify.policy import Policy, load_policy, require_contract
+from verify.policy import Policy, require_contract
+from verify.policy_changes import PolicyChanges
 from verify.redemption import Redemptions
 from verify.sessions import Sessions
 from verify.signing import load_keys
@@ -112,16 +113,17 @@ async def open_services(
         models.errors.ModelError: weights are missing, damaged or cannot run.
         SettingsError: `setting_invalid` for certificates of an authority's connection, or files of a channel, that
             cannot be used.
-        PolicyError: the policy is unknown, or is for other weights.
+        PolicyError: the policy is unknown, is for other weights, or is not the one that two operators have approved.
+        verify.audit.AuditChainBrokenError: the operators' chain, which tells what was approved, does not hold.
         verify.errors.Invalid: `minimum_rules_invalid`.
         verify.errors.Unavailable: no store, or a damaged key file.
     """
     engine = engine or open_engine(settings)
-    policy = matching_policy(settings, engine)
     minimum = load_minimum_rules(settings.minimum_rules)
     pool = InferencePool(workers=settings.workers, queue=settings.queue)
     with closing(pool):
         async with open_store_of(settings) as store:
+            policy = await matching_policy(settings, engine, store)
             services = _services(
                 settings, public_url=public_url, engine=engine, policy=policy, minimum=minimum, pool=pool, store=store
             )
@@ -150,9 +152,15 @@ def open_engine(settings: Settings) -> Engine:
     )
 
 
-def matching_policy(settings: Settings, engine: Engine) -> Policy:
-    """The policy that the settings name, if its thresholds are for this engine's embeddings."""
-    return require_contract(load_policy(settings.policy), engine.contract)
+async def matching_policy(settings: Settings, engine: Engine, store: Store) -> Policy:
+    """The policy in force, if its thresholds are for this engine's embeddings."""
+    changes = policy_changes(store)
+    return require_contract(await changes.in_force(named=settings.named_policy), engine.contract)
+
+
+def policy_changes(store: Store) -> PolicyChanges:
+    """What operators have proposed and approved, in this store."""
+    return PolicyChanges(store, Operators(store, secrets.token_bytes))
 
 
 def _services(

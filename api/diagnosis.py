@@ -4,7 +4,7 @@ import asyncio
 from time import time
 
 from api import doctor
-from api.composition import open_store_of
+from api.composition import open_store_of, policy_changes
 from api.doctor import Finding
 from api.settings import Settings
 from models.engine import Engine
@@ -12,7 +12,7 @@ from models.prepare import verify_files
 from models.session import choose_provider
 from verify.erasure import faces_advice
 from verify.minimum_rules import load_minimum_rules
-from verify.policy import load_policy
+from verify.store import Store
 
 
 def diagnose(settings: Settings) -> list[Finding]:
@@ -38,11 +38,12 @@ def check_weights(settings: Settings) -> Finding:
 
 
 async def check_store(settings: Settings) -> tuple[Finding, ...]:
-    """The store answers, keeps what it acknowledges, and agrees about the time."""
+    """The store answers, keeps what it acknowledges, agrees about the time, and tells which policy is in force."""
     try:
         async with open_store_of(settings) as store:
             fault = await store.check(service_now=time())
             faces = await store.ledger.stored_faces() if fault is None else 0
+            policy = await check_policy(settings, store)
     except Exception as error:
         code = str(getattr(error, "code", type(error).__name__))
         return (Finding(check="store", ok=False, found=code, advice=str(error)),)
@@ -51,12 +52,22 @@ async def check_store(settings: Settings) -> tuple[Finding, ...]:
     return (
         Finding(check="store, clock", ok=fault is None, found=found, advice=fault or ""),
         Finding(check="faces", ok=True, found=faces_advice(faces)),
+        policy,
     )
+
+
+async def check_policy(settings: Settings, store: Store) -> Finding:
+    """There is a policy to start with, and nothing contradicts it."""
+    try:
+        policy = await policy_changes(store).in_force(named=settings.named_policy)
+    except Exception as error:
+        code = str(getattr(error, "code", type(error).__name__))
+        return Finding(check="policy", ok=False, found=code, advice=str(error))
+    return Finding(check="policy", ok=True, found=f"{policy.version} for {policy.contract}")
 
 
 def _models(settings: Settings) -> str:
     engine = Engine.open(
         data_dir=settings.data_dir, pack=settings.pack, provider=settings.provider, threads=settings.threads
     )
-    load_policy(settings.policy)
     return ", ".join(f"{name} {value}" for name, value in engine.describe().items())

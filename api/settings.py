@@ -239,6 +239,11 @@ class Settings(BaseSettings):
         return init_settings, env_settings
 
     @property
+    def named_policy(self) -> str | None:
+        """The policy that somebody has named; None where the default stands."""
+        return self.policy if "policy" in self.model_fields_set else None
+
+    @property
     def first_key_file(self) -> Path:
         """API key of the client that the first start on embedded defaults makes."""
         return self.data_dir / "keys" / "default-client.key"

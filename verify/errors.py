@@ -26,7 +26,7 @@ class VerifyError(Exception):
 class NotFound(VerifyError):
     """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`,
     `appointment_unknown`, `webhook_unknown`, `notice_unknown`, `officer_unknown`, `operator_unknown`,
-    `checkpoint_unknown`, `dispute_unknown`."""
+    `checkpoint_unknown`, `dispute_unknown`, `proposal_unknown`."""
 
 
 class Invalid(VerifyError):
@@ -45,6 +45,7 @@ class Invalid(VerifyError):
 class Refused(VerifyError):
     """`api_key_invalid`, `operator_key_invalid`, `identity_mismatch`, `grant_invalid`, `session_secret_invalid`,
     `consent_required`, `deputy_not_appointed`, `token_wrong_audience`, `rule_not_met`, `test_mode_only`,
+    `proposal_own`, `proposal_orphaned`,
     `restated_field_mismatch` (then `fields` names what did not match)."""
 
     def __init__(self, code: str, message: str, *, fields: tuple[str, ...] = ()) -> None:
@@ -55,6 +56,7 @@ class Refused(VerifyError):
 class Conflict(VerifyError):
     """`action_exists`, `actions_exhausted`, `case_not_open`, `already_redeemed`, `already_verified`, `not_verified`,
     `invite_used`, `session_already_claimed`, `session_not_claimed`, `idempotency_key_reused`, `webhook_limit`,
+    `policy_already_proposed`, `policy_already_in_force`, `proposal_decided`,
     `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was).
     """
 

@@ -115,6 +115,14 @@ class Operators:
                 return revoked
         raise NotFound("operator_unknown", f"no operator has the id {operator_id!r}; `heyan operators list` shows them")
 
+    async def holder(self, key: str, *, expected: str) -> Operator:
+        """The operator of a key, who must be the one that was named (by id). Raises Refused `operator_key_invalid`."""
+        operator = await self._of(hash_secret(key))
+        if operator is None or operator.id != expected:
+            message = f"this is not the key of the operator {expected!r}, or it was revoked: heyan operators list"
+            raise Refused("operator_key_invalid", message)
+        return operator
+
     async def sign_in(self, key: str, *, address: str) -> str:
         """Begin a session; its secret. `address`: where the key came from.
 

@@ -60,6 +60,9 @@ OPERATOR_EVENTS = (
     "operator.looked",
     "operator.searched",
     "operator.verified",
+    "policy.proposed",
+    "policy.approved",
+    "policy.withdrawn",
 )
 EVENTS = (*CASE_EVENTS, *OPERATOR_EVENTS)
 """Every kind of audit entry; a test holds the list to the code."""

@@ -58,7 +58,11 @@ class _Calibrated:
 
 
 class PolicyError(ValueError):
-    """A policy that cannot be used. `code`: `policy_unknown`, `policy_invalid`, `policy_contract_mismatch`."""
+    """A policy that cannot be used.
+
+    `code`: `policy_unknown`, `policy_invalid`, `policy_contract_mismatch`; of changes by operators (`policy_changes`)
+    `policy_conflict`, `policy_changed`, `policy_version_taken`, `policy_history_invalid`.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -72,10 +76,15 @@ def load_policy(name: str = DEFAULT) -> Policy:
         PolicyError: no policy has that name, or the file or its calibration lacks a field or holds one of the wrong
             type.
     """
+    return parse_policy(shipped_text(name))
+
+
+def shipped_text(name: str) -> str:
+    """The file of a policy that heyan ships. Raises PolicyError `policy_unknown`."""
     source = files("verify").joinpath("policies", f"{name}.toml")
     if not source.is_file():
         raise PolicyError("policy_unknown", f"no policy is named {name!r}; set HEYAN_POLICY to one of {names()}")
-    return parse_policy(source.read_text("utf-8"))
+    return source.read_text("utf-8")
 
 
 def require_contract(policy: Policy, contract: str) -> Policy:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from verify.audit import verify_chain
+from verify.audit import AuditEntry, verify_chain
 from verify.casefile import CaseFile, Session
 from verify.decision import Decision
 from verify.errors import Gone
@@ -53,6 +53,8 @@ class Unsealed:
 
     session: str
     subject: str
+    at: float
+    """When it was decided; Unix seconds by the store's clock."""
     outcome: Outcome
     scores: Scores | None = None
 
@@ -99,28 +101,28 @@ def binding(subject_id: str, session_id: str) -> tuple[str, ...]:
     return (subject_id, "evidence", session_id)
 
 
-async def unsealed(store: Store, vault: Vault, case_id: str, *, key: SealingKey) -> AsyncIterator[Unsealed]:
-    """The scores of every decision of a case, in order, as its audit chain tells of them.
+async def unsealed(
+    store: Store, vault: Vault, case_id: str, *, key: SealingKey, since: float = 0.0
+) -> AsyncIterator[Unsealed]:
+    """The scores of every decision of a case from a time on (Unix seconds), in order, as its audit chain tells of them.
 
     Raises:
         NotFound: `case_unknown`. audit.AuditChainBrokenError: the chain itself does not hold.
     """
     file, _ = await store.load(case_id)
     for entry in verify_chain(await store.audit(case_id), expected_head=file.head):
-        if DETAIL in entry.details:
-            session = file.sessions[str(entry.details["session"])]
-            yield await _open(store, vault, file, session, expected_hash=str(entry.details[DETAIL]), key=key)
+        if DETAIL in entry.details and entry.at >= since:
+            yield await _open(store, vault, file, entry, key=key)
 
 
-async def _open(
-    store: Store, vault: Vault, file: CaseFile, session: Session, *, expected_hash: str, key: SealingKey
-) -> Unsealed:
+async def _open(store: Store, vault: Vault, file: CaseFile, entry: AuditEntry, *, key: SealingKey) -> Unsealed:
+    session = file.sessions[str(entry.details["session"])]
     found: Outcome = "unsealed"
     scores: Scores | None = None
     stored = await store.blob(file.case.id, blob_name(session.id))
     try:
         text = _outer(stored, vault, file, session)
-        if text_hash(text) != expected_hash:
+        if text_hash(text) != entry.details[DETAIL]:
             found = "changed"
         else:
             scores = msgspec.json.decode(unseal(text, key=key), type=Scores)
@@ -128,7 +130,7 @@ async def _open(
         found = "erased"
     except SealInvalidError:
         found = "sealed_for_another"
-    return Unsealed(session=session.id, subject=session.subject_id, outcome=found, scores=scores)
+    return Unsealed(session=session.id, subject=session.subject_id, at=entry.at, outcome=found, scores=scores)
 
 
 def _outer(stored: bytes | None, vault: Vault, file: CaseFile, session: Session) -> str:

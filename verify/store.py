@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 from weakref import WeakValueDictionary
 
-from verify.audit import Event, link
+from verify.audit import GENESIS, AuditEntry, Event, link, verify_chain
 from verify.casefile import Case, CaseFile, changed_fields, decode_file
 from verify.cluster import connect_to
 from verify.connection import Connection, Script, connect, text
@@ -269,18 +269,50 @@ class Store:
         async with self._queues.setdefault(chain, asyncio.Lock()):
             for attempt in range(ATTEMPTS):
                 seq, head, now = await self._chain(chain)
-                entry = link(event, seq=seq, at=now, head=head, nonce=self._entropy(12).hex())
-                answer = await self._connection.run(
-                    COMMIT,
-                    [self._file(chain), self._audit(chain), self._notices(chain)],
-                    [head, entry.head, entry.content, 0, 0, 0],
-                    durable=True,
-                    first=self.ledger.announce(chain, kind=kind, seq=seq, at=now),
-                )
-                if Committed(answer) is Committed.DONE:
+                if await self._appended(chain, event, kind=kind, seq=seq, head=head, at=now):
                     return
                 await asyncio.sleep(self._jitter() * 0.01 * (attempt + 1))
         raise StoreBusy
+
+    async def append_decided(self, chain: str, decide: Callable[[tuple[AuditEntry, ...]], Event], *, mode: str) -> None:
+        """Append what is decided on all entries of such a chain, only if it is still the chain that was decided on.
+
+        Args:
+            chain: its name.
+            decide: the entry's event, or raises what stands against it; then nothing is written. May be asked again.
+            mode: of the kind under which the entry can be found.
+
+        Raises:
+            AuditChainBrokenError: the chain does not hold. StoreUnavailable, StoreBusy: as `append`.
+        """
+        async with self._queues.setdefault(chain, asyncio.Lock()):
+            for attempt in range(ATTEMPTS):
+                entries, head = await self.verified_chain(chain)
+                event, now = decide(entries), await self.now()
+                kind = f"{mode}:{event.name}"
+                if await self._appended(chain, event, kind=kind, seq=len(entries), head=head, at=now):
+                    return
+                await asyncio.sleep(self._jitter() * 0.01 * (attempt + 1))
+        raise StoreBusy
+
+    async def verified_chain(self, chain: str) -> tuple[tuple[AuditEntry, ...], str]:
+        """All entries of a chain at one moment, and its head. Raises AuditChainBrokenError."""
+        leaf = (await self.ledger.heads((chain,))).get(chain)
+        entries, head = (leaf.entries, leaf.head) if leaf else (0, GENESIS)
+        contents = (await self.audit(chain))[:entries]  # what came meanwhile stands behind
+        return verify_chain(contents, expected_head=head), head
+
+    async def _appended(self, chain: str, event: Event, *, kind: str, seq: int, head: str, at: float) -> bool:
+        """One attempt; False if another entry came first."""
+        entry = link(event, seq=seq, at=at, head=head, nonce=self._entropy(12).hex())
+        answer = await self._connection.run(
+            COMMIT,
+            [self._file(chain), self._audit(chain), self._notices(chain)],
+            [head, entry.head, entry.content, 0, 0, 0],
+            durable=True,
+            first=self.ledger.announce(chain, kind=kind, seq=seq, at=at),
+        )
+        return Committed(answer) is Committed.DONE
 
     async def _chain(self, chain: str) -> tuple[int, str, float]:
         """Number of entries and head of a chain, and the time."""

@@ -46,8 +46,12 @@ SHOWN = (
 
 
 def settings_shown(settings: Settings) -> Mapping[str, str | bool]:
-    """Every setting by the name of its variable: its value, or (True, False) whether it is set."""
+    """Every setting by the name of its variable: its value, or (True, False) whether it is set.
+
+    Of the policy only what was named: which one is in force, operators may have decided.
+    """
     values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    values["policy"] = settings.named_policy
     return {
         PREFIX + name.upper(): ("–" if value is None else str(value)) if name in SHOWN else value is not None
         for name, value in values.items()

@@ -309,3 +309,28 @@ async def test_an_expectation_is_judged_on_the_file_that_is_committed_against(st
     with expecting(file.case.id, as_it_was), pytest.raises(Refused):
         await replica.transact(file.case.id, set_reason("third"))
     assert (await store.load(file.case.id))[0].case.reason == "second"
+
+
+async def test_a_decision_on_a_chain_is_made_on_all_that_is_there(store: Store, replica: Store) -> None:
+    async def append(by: Store, name: str) -> None:
+        await by.append_decided(
+            "chain", lambda entries: Event(name=name, actor="service", details={"n": str(len(entries))}), mode="live"
+        )
+
+    await asyncio.gather(*(append(by, name) for name in ("one", "two", "three") for by in (store, replica)))
+    entries, head = await replica.verified_chain("chain")
+    assert [entry.details["n"] for entry in entries] == [str(number) for number in range(6)]
+    assert (await store.verified_chain("chain"))[1] == head
+    places = await store.ledger.places(
+        ["live:one"], since_ms=0, before_ms=int(await store.now() * 1000) + 1000, below=None, limit=9
+    )
+    assert {(place.case, entries[place.seq].event) for place in places} >= {("chain", "one")}
+
+
+async def test_a_decision_that_objects_appends_nothing(store: Store) -> None:
+    def object_to(_: object) -> Event:
+        raise NotFound("case_unknown", "nothing to decide on")
+
+    with pytest.raises(NotFound):
+        await store.append_decided("chain", object_to, mode="live")
+    assert await store.verified_chain("chain") == ((), "")
