@@ -55,7 +55,7 @@ class DrainingServer(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """First signal: begin to drain. Second: stop now."""
         if self._drain_until is None:
-            self._live.draining = True
+            self._live.admission.draining = True
             self._drain_until = monotonic() + self._drain_seconds
             return
         self.should_exit = True
@@ -68,7 +68,7 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     def _drained(self) -> bool:
-        return self._live.count == 0 or monotonic() > (self._drain_until or 0.0)
+        return self._live.admission.taken == 0 or monotonic() > (self._drain_until or 0.0)
 
 
 def run(settings: Settings, *, announce: Callable[[Listening], None]) -> None:
@@ -141,6 +141,7 @@ def _config(app: FastAPI, where: Listening, *, trusted_proxies: str | None) -> u
         proxy_headers=trusted_proxies is not None,
         forwarded_allow_ips=trusted_proxies or "",
         ws_max_size=WEBSOCKET_BYTES,
+        ws_per_message_deflate=False,  # pictures are compressed already: it would cost the event loop and the phone
         ssl_certfile=certificate.certificate if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,
         timeout_graceful_shutdown=5,
