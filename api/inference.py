@@ -1,4 +1,4 @@
-"""Inference off the event loop: threads with a bounded queue and fair turns. ONNX Runtime releases the GIL meanwhile."""
+"""Inference off the event loop: threads with a bounded queue and fair turns. ONNX Runtime works without the GIL."""
 
 import asyncio
 from collections.abc import Callable, Hashable
