@@ -24,6 +24,8 @@ from models.engine import Engine
 from models.prepare import default_data_dir
 
 MOST_PEOPLE = 4
+LEAST_WIDTH = 100
+"""Columns of the table, also where the output goes to a file."""
 
 
 def service(
@@ -38,6 +40,7 @@ def service(
         engine = Engine.open(data_dir=default_data_dir())
         found = _measured(_reels(people, engine, progress), progress, phones=phones, seconds=seconds)
     console = Console()
+    console.width = max(console.width, LEAST_WIDTH)
     console.print(_table(found))
     console.print(verdict(found), highlight=False, soft_wrap=True)
     if as_json is not None:

@@ -44,12 +44,27 @@ def numbers_of_phones(most: int) -> Iterator[int]:
 
 
 async def find_knee(attempt: Try, *, most: int) -> Carried:
-    """Step up to `most` phones or to the first number that is not carried; then try twice the last that was."""
+    """Step up to `most` phones or to the first number that is not carried, look between it and the last that was, then
+    try twice as many."""
     steps: list[Figures] = []
+    knee: Figures | None = None
+    too_many: int | None = None
     for phones in numbers_of_phones(most):
         steps.append(await attempt(phones))
         if not carried(steps[-1]):
+            too_many = phones
             break
-    knee = next((each for each in reversed(steps) if carried(each)), None)
+        knee = steps[-1]
+    while (middle := between(knee, too_many)) is not None:
+        steps.append(await attempt(middle))
+        knee, too_many = (steps[-1], too_many) if carried(steps[-1]) else (knee, middle)
     beyond = await attempt(2 * (knee or steps[0]).phones)
-    return Carried(steps=tuple(steps), knee=knee, beyond=beyond)
+    return Carried(steps=tuple(sorted(steps, key=lambda each: each.phones)), knee=knee, beyond=beyond)
+
+
+def between(knee: Figures | None, too_many: int | None) -> int | None:
+    """A number of phones between the last that was carried and the first that was not; None if they are close enough:
+    one apart, or an eighth."""
+    if knee is None or too_many is None or too_many - knee.phones <= max(1, knee.phones // 8):
+        return None
+    return (knee.phones + too_many) // 2

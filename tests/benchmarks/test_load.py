@@ -173,7 +173,7 @@ def test_whoever_is_refused_or_waits_is_not_carried(wrong: dict[str, object]) ->
 
 
 @pytest.mark.parametrize(
-    ("room_for", "knee", "tried"), [(6, 6, [2, 3, 4, 6, 9, 12]), (99, 12, [2, 3, 4, 6, 9, 12, 24])]
+    ("room_for", "knee", "tried"), [(7, 7, [2, 3, 4, 6, 9, 7, 8, 14]), (99, 12, [2, 3, 4, 6, 9, 12, 24])]
 )
 async def test_the_knee_is_the_last_step_that_is_carried_and_twice_as_many_follow(
     room_for: int, knee: int, tried: list[int]
