@@ -8,6 +8,7 @@ from random import SystemRandom, random
 
 from structlog.stdlib import BoundLogger, get_logger
 
+from api.admission import Admission, Bounds
 from api.authority import open_authority
 from api.delivery import DeliveryWorker
 from api.first_client import ensure_first_client
@@ -19,7 +20,7 @@ from api.outbound import Outbound
 from api.rate_limit import RateLimit
 from api.senders import open_senders
 from api.sequencer import Sequencer
-from api.settings import Settings
+from api.settings import Settings, default_workers
 from api.watching import Places, Watching
 from models.embedding import Embedding
 from models.engine import Engine
@@ -190,9 +191,17 @@ def _services(
     deliveries = Deliveries(store)
     live = LiveSessions(
         pool=pool,
+        admission=Admission(
+            bounds=Bounds(
+                sessions=settings.live_sessions,
+                load=settings.live_load,
+                latency_seconds=settings.live_latency_seconds,
+            ),
+            workers=min(settings.workers, default_workers()),
+            metrics=metrics,
+        ),
         metrics=metrics,
         log=log,
-        limit=settings.live_sessions,
         timing=Timing(resume_seconds=settings.resume_seconds),
     )
     outbound = Outbound(allow_private=settings.webhook_private_addresses)

@@ -7,15 +7,17 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from hmac import compare_digest
 from math import ceil
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Protocol
 
 from structlog.stdlib import BoundLogger
 
-from api.errors import OverloadedError, StreamError
+from api.admission import Admission
+from api.errors import StreamError
 from api.frames import CaptureFrame
 from api.inference import InferencePool
 from api.mailbox import Mailbox
@@ -69,6 +71,25 @@ class Arrived:
     at: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A frame that was left for its session."""
+
+    superseded: bool
+    """Whether another one that waited is dropped for it."""
+    gap_seconds: float | None
+    """Since the frame before; None for the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What came of a frame, and what it cost of a core."""
+
+    arrived: Arrived
+    prompts: tuple[Prompt, ...]
+    cpu_seconds: float
+
+
 Outbox = asyncio.Queue[Message]
 
 
@@ -80,26 +101,45 @@ class RunningSession:
     attempt: Attempt
     resume_secret: str
     outbox: Outbox = field(default_factory=asyncio.Queue)
+    started_at: float = field(default_factory=monotonic)
     detached_at: float | None = None
     resumed: bool = False
     aborted: bool = False
     failure: Message | None = None
     _frames: Mailbox[Arrived] = field(default_factory=Mailbox)
+    _awaited: str | None = None
+    """The nonce of the prompt in force until a frame has echoed it."""
+    _last_frame_at: float | None = None
     _ended: Message | None = None
     _in_force: dict[str, Message] = field(default_factory=dict)
 
-    def put(self, frame: CaptureFrame, *, outbox: Outbox) -> bool:
-        """Leave a frame, if the connection with this outbox still holds the session. True if it superseded another."""
-        return outbox is self.outbox and self._frames.put(Arrived(frame, monotonic()))
+    def put(self, frame: CaptureFrame, *, outbox: Outbox) -> Left | None:
+        """Leave a frame; None if the connection with this outbox does not hold the session any more.
 
-    async def next_frame(self) -> Arrived | None:
-        """The newest frame, or None after a tick without one."""
-        return await self._frames.take(timeout=TICK_SECONDS)
+        A frame that waits is superseded by the next, but for the first that echoes the prompt in force: the script
+        measures times from it.
+        """
+        if outbox is not self.outbox:
+            return None
+        now, before = monotonic(), self._last_frame_at
+        first_echo = frame.nonce == self._awaited
+        self._awaited = None if first_echo else self._awaited
+        self._last_frame_at = now
+        superseded = self._frames.put(Arrived(frame, now), keep=first_echo)
+        return Left(superseded=superseded, gap_seconds=None if before is None else now - before)
+
+    async def has_frame(self) -> bool:
+        """Whether a frame waits; False after a tick without one."""
+        return await self._frames.filled(timeout=TICK_SECONDS)
+
+    def next_frame(self) -> Arrived:
+        """The frame to analyse: a first echo, else the newest."""
+        return self._frames.take()
 
     def tell(self, message: Message) -> None:
         """Send a message, and keep it while it is in force, for a phone that resumes."""
         if message["type"] in PROMPTS:
-            self._in_force = {"prompt": message}
+            self._in_force, self._awaited = {"prompt": message}, message["nonce"]
         elif message["type"] in {"guide", "done"}:
             self._in_force[message["type"]] = message
         self.outbox.put_nowait(message)
@@ -128,41 +168,18 @@ class RunningSession:
 
 
 class LiveSessions:
-    """Admits, runs and finds the live sessions of this process."""
+    """Runs and finds the live sessions of this process, once they are admitted."""
 
-    def __init__(self, *, pool: InferencePool, metrics: Metrics, log: BoundLogger, limit: int, timing: Timing) -> None:
+    def __init__(
+        self, *, pool: InferencePool, admission: Admission, metrics: Metrics, log: BoundLogger, timing: Timing
+    ) -> None:
+        self.admission = admission
         self._pool = pool
         self._metrics = metrics
         self._log = log
-        self._limit = limit
         self._timing = timing
         self._running: dict[str, RunningSession] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._admitted = 0
-        self.draining = False
-
-    @property
-    def count(self) -> int:
-        """Sessions that run now, or are being claimed."""
-        return self._admitted
-
-    def admit(self) -> None:
-        """Take one of the places, before the claim burns anything. `release` or `start` must follow.
-
-        Raises:
-            OverloadedError: all places are taken, or the process is about to stop.
-        """
-        if self.draining:
-            raise OverloadedError(draining=True)
-        if self._admitted >= self._limit:
-            raise OverloadedError
-        self._admitted += 1
-        self._metrics.live_sessions.set(self._admitted)
-
-    def release(self) -> None:
-        """Give a place back."""
-        self._admitted -= 1
-        self._metrics.live_sessions.set(self._admitted)
 
     def start(self, *, session_id: str, attempt: Attempt, finish: Finish) -> RunningSession:
         """Run an admitted session until it ends; its place is released then."""
@@ -193,13 +210,25 @@ class LiveSessions:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.admission.close()
+
+    def put(self, running: RunningSession, frame: CaptureFrame, *, outbox: Outbox) -> None:
+        """A frame arrived on the connection with this outbox."""
+        left = running.put(frame, outbox=outbox)
+        if left is None:
+            return
+        if left.superseded:
+            self._metrics.frames.labels(fate="superseded").inc()
+        if left.gap_seconds is not None:
+            self.admission.measures.arrived(left.gap_seconds)
 
     async def _run(self, running: RunningSession, finish: Finish) -> None:
         try:
             await self._play(running)
             running.end(await self._conclude(running, finish))
         finally:
-            self.release()
+            self.admission.measures.ended(monotonic() - running.started_at)
+            self.admission.release()
         await asyncio.sleep(self._timing.resume_seconds)
         del self._running[running.session_id]
 
@@ -214,15 +243,20 @@ class LiveSessions:
             running.failure = self._failure(running, error)
 
     async def _step(self, running: RunningSession) -> tuple[Prompt, ...]:
-        arrived = await running.next_frame()
-        if arrived is None:
+        if not await running.has_frame():
             return running.attempt.tick(now=monotonic())
+        analysed = await self._pool.run_in_turn(
+            running.session_id, lambda: partial(_analyse, running.attempt, running.next_frame())
+        )
+        self._note(analysed)
+        return analysed.prompts
+
+    def _note(self, analysed: Analysed) -> None:
+        latency = monotonic() - analysed.arrived.at
         self._metrics.frames.labels(fate="analysed").inc()
-        frame = arrived.frame
-        with self._metrics.stage("live_frame"):
-            return await self._pool.run_admitted(
-                running.attempt.receive, jpeg=frame.jpeg, nonce=frame.nonce, seq=frame.seq, now=arrived.at
-            )
+        self._metrics.took("live_frame", latency)
+        self._metrics.took("live_frame_cpu", analysed.cpu_seconds)
+        self.admission.measures.frame(cpu_seconds=analysed.cpu_seconds, latency_seconds=latency)
 
     def _lost(self, running: RunningSession) -> bool:
         gone = running.detached_at
@@ -240,7 +274,8 @@ class LiveSessions:
     async def _decided(self, running: RunningSession, finish: Finish) -> Message:
         try:
             with self._metrics.stage("decide"):
-                return await finish(running.attempt.evidence())
+                evidence = await self._pool.run_in_turn(running.session_id, lambda: running.attempt.evidence)
+                return await finish(evidence)
         except Exception as error:
             return self._failure(running, error)
 
@@ -252,6 +287,13 @@ class LiveSessions:
             return problem_message("internal_error", "the service failed; nothing was accepted")
         self._log.warning("session_refused", session_id=running.session_id, code=code)
         return problem_message(str(code), str(error), getattr(error, "retry_after", None))
+
+
+def _analyse(attempt: Attempt, arrived: Arrived) -> Analysed:
+    """On a worker's thread."""
+    started, frame = thread_time(), arrived.frame
+    prompts = attempt.receive(jpeg=frame.jpeg, nonce=frame.nonce, seq=frame.seq, now=arrived.at)
+    return Analysed(arrived, prompts, thread_time() - started)
 
 
 def _same(one: str, other: str) -> bool:

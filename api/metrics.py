@@ -39,10 +39,23 @@ class Metrics:
             ["sign", "does"],
             registry=self.registry,
         )
-        self.live_sessions = Gauge("heyan_live_sessions", "Live sessions that run now", registry=self.registry)
+        self.live_sessions = Gauge(
+            "heyan_live_sessions", "Live sessions that run now or were promised a place", registry=self.registry
+        )
+        self.live_refused = Counter(
+            "heyan_live_refused",
+            "Live sessions that were not taken, by what was short: places, load, latency, draining",
+            ["why"],
+            registry=self.registry,
+        )
+        self.live_load = Gauge(
+            "heyan_live_load",
+            "Share of all workers' time that live sessions need, as measured when the last one came or went",
+            registry=self.registry,
+        )
         self.frames = Counter(
             "heyan_frames",
-            "Frames by what became of them: analysed, superseded, refused",
+            "Frames of live sessions: analysed, or superseded by a newer one while they waited",
             ["fate"],
             registry=self.registry,
         )
@@ -85,9 +98,12 @@ class Metrics:
         try:
             yield
         finally:
-            ended = perf_counter()
-            self.stage_seconds.labels(stage=name).observe(ended - started)
-            self.latencies.note(name, ended - started, now=ended)
+            self.took(name, perf_counter() - started)
+
+    def took(self, name: str, seconds: float) -> None:
+        """One stage took so long."""
+        self.stage_seconds.labels(stage=name).observe(seconds)
+        self.latencies.note(name, seconds, now=perf_counter())
 
     def render(self) -> bytes:
         """The text format of Prometheus."""

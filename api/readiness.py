@@ -12,7 +12,7 @@ async def readiness(services: Services) -> tuple[Check, ...]:
     """All conditions of getting traffic."""
     stored = await services.store.checks(service_now=time())
     described = ", ".join(f"{name} {value}" for name, value in services.engine.describe().items())
-    draining = services.live.draining
+    draining = services.live.admission.draining
     faces = await _stored_faces(services)
     return (
         *(Check(name=check.name, ok=check.ok, detail=check.detail) for check in stored),

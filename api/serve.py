@@ -19,10 +19,14 @@ from api.composition import open_services
 from api.delivery import delivering
 from api.errors import ListeningError
 from api.live_sessions import LiveSessions
+from api.metrics import Metrics
 from api.settings import Settings
 
 WEBSOCKET_BYTES = 8 * 1024 * 1024
 """Largest WebSocket message that is read at all; a frame above its own, smaller limit still gets a problem to read."""
+
+TICK_SECONDS = 0.1
+"""Between uvicorn's ticks."""
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - only with --tls, which is for phones on the local network
 
@@ -39,10 +43,18 @@ class DrainingServer(uvicorn.Server):
     """On the first signal new sessions are refused and the live ones awaited; a second signal stops at once."""
 
     def __init__(
-        self, config: uvicorn.Config, *, live: LiveSessions, drain_seconds: float, announce: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        *,
+        live: LiveSessions,
+        metrics: Metrics,
+        drain_seconds: float,
+        announce: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._live = live
+        self._metrics = metrics
+        self._ticked_at: float | None = None
         self._drain_seconds = drain_seconds
         self._drain_until: float | None = None
         self._announce = announce
@@ -55,20 +67,27 @@ class DrainingServer(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """First signal: begin to drain. Second: stop now."""
         if self._drain_until is None:
-            self._live.draining = True
+            self._live.admission.draining = True
             self._drain_until = monotonic() + self._drain_seconds
             return
         self.should_exit = True
         self.force_exit = sig == signal.SIGINT
 
     async def on_tick(self, counter: int) -> bool:
-        """Called ten times a second by uvicorn: stop once nothing lives any more, or the time is up."""
+        """Called ten times a second by uvicorn: stop once nothing lives any more, or the time is up.
+
+        How much later than that it is called says how long the event loop was held by something else.
+        """
+        now, before = monotonic(), self._ticked_at
+        if before is not None:
+            self._metrics.took("loop_lag", max(0.0, now - before - TICK_SECONDS))
+        self._ticked_at = now
         if self._drain_until is not None and self._drained():
             self.should_exit = True
         return await super().on_tick(counter)
 
     def _drained(self) -> bool:
-        return self._live.count == 0 or monotonic() > (self._drain_until or 0.0)
+        return self._live.admission.taken == 0 or monotonic() > (self._drain_until or 0.0)
 
 
 def run(settings: Settings, *, announce: Callable[[Listening], None]) -> None:
@@ -92,6 +111,7 @@ async def serve(
         server = DrainingServer(
             _config(create_app(services), where, trusted_proxies=settings.trusted_proxies),
             live=services.live,
+            metrics=services.metrics,
             drain_seconds=settings.drain_seconds,
             announce=lambda: announce(where),
         )
@@ -141,6 +161,7 @@ def _config(app: FastAPI, where: Listening, *, trusted_proxies: str | None) -> u
         proxy_headers=trusted_proxies is not None,
         forwarded_allow_ips=trusted_proxies or "",
         ws_max_size=WEBSOCKET_BYTES,
+        ws_per_message_deflate=False,  # pictures are compressed already: it would cost the event loop and the phone
         ssl_certfile=certificate.certificate if certificate else None,
         ssl_keyfile=certificate.key if certificate else None,
         timeout_graceful_shutdown=5,

@@ -72,7 +72,9 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     workers: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_workers)
     queue: Annotated[int, Field(ge=1, le=10_000)] = 32
-    live_sessions: Annotated[int, Field(ge=1, le=10_000)] = 16
+    live_sessions: Annotated[int, Field(ge=1, le=10_000)] = 64
+    live_load: Annotated[float, Field(gt=0, le=10)] = 0.7
+    live_latency_seconds: Annotated[float, Field(ge=0.02, le=10)] = 0.5
     policy: str = DEFAULT_POLICY
     minimum_rules: Path | None = None
     allow_client_upload: bool = False

@@ -41,7 +41,7 @@ class CaptureConnection:
         except Exception as error:
             await self._refuse(problem_of(error))
             return
-        await self._converse(running)
+        await self._converse(running, live)
 
     def _offered(self) -> list[str]:
         return list(self._socket.scope.get("subprotocols", []))
@@ -77,9 +77,9 @@ class CaptureConnection:
         content: str | bytes | None = message.get("bytes")
         return content if content is not None else str(message["text"])
 
-    async def _converse(self, running: RunningSession) -> None:
+    async def _converse(self, running: RunningSession, live: LiveSessions) -> None:
         outbox = running.outbox
-        listening = asyncio.create_task(self._listen(running, outbox))
+        listening = asyncio.create_task(self._listen(running, live, outbox))
         speaking = asyncio.create_task(self._speak(outbox))
         try:
             await asyncio.wait({listening, speaking}, return_when=asyncio.FIRST_COMPLETED)
@@ -89,19 +89,19 @@ class CaptureConnection:
                 task.cancel()
             await asyncio.gather(listening, speaking, return_exceptions=True)
 
-    async def _listen(self, running: RunningSession, outbox: Outbox) -> None:
+    async def _listen(self, running: RunningSession, live: LiveSessions, outbox: Outbox) -> None:
         """Take messages until the phone goes away. After a broken rule only the end of the session is awaited."""
         while True:
             try:
-                self._take(await self._receive(), running, outbox)
+                self._take(await self._receive(), running, live, outbox)
             except WebSocketDisconnect:
                 return
             except (StreamError, FrameError) as error:
                 running.abort(failure=problem_message(error.code, str(error)), outbox=outbox)
 
-    def _take(self, received: str | bytes, running: RunningSession, outbox: Outbox) -> None:
+    def _take(self, received: str | bytes, running: RunningSession, live: LiveSessions, outbox: Outbox) -> None:
         if isinstance(received, bytes):
-            running.put(parse_frame(received, max_bytes=self._max_frame_bytes), outbox=outbox)
+            live.put(running, parse_frame(received, max_bytes=self._max_frame_bytes), outbox=outbox)
             return
         if isinstance(parse_message(received), ClaimMessage | ResumeMessage):
             raise StreamError("message_unexpected", "this connection holds its session already; send frames or 'abort'")

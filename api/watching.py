@@ -63,7 +63,7 @@ class Watching:
     async def follow(self, case_id: str, *, start: int) -> AsyncIterator[Notice]:
         """The notices of a case from number `start` on, as they come, until it has ended or this replica stops."""
         number = start
-        while not self.live.draining:
+        while not self.live.admission.draining:
             state = await self.cases.expire(case_id)
             for notice in await self.store.notices(known_case(case_id), after=number):
                 number += 1

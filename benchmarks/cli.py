@@ -2,7 +2,19 @@
 
 import typer
 
-from benchmarks.commands import attacks, calibrate, contention, demo, fairness, pad, pairs, pipeline, train_pad
+from benchmarks.commands import (
+    attacks,
+    calibrate,
+    contention,
+    demo,
+    fairness,
+    memory,
+    pad,
+    pairs,
+    pipeline,
+    service,
+    train_pad,
+)
 
 app = typer.Typer(
     name="heyan-bench",
@@ -18,6 +30,8 @@ app.command()(fairness.fairness)
 app.command()(pipeline.pipeline)
 app.command()(attacks.attacks)
 app.command()(contention.contention)
+app.command()(service.service)
+app.command()(memory.memory)
 app.command()(pad.pad)
 app.command()(train_pad.train_pad)
 

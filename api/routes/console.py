@@ -211,7 +211,7 @@ async def _live(who: Visitor, mode: Mode) -> dict[str, Any]:
         "mode": mode,
         "now": now,
         "process": PROCESS,
-        "live_sessions": services.live.count,
+        "live_sessions": services.live.admission.taken,
         "live_limit": services.settings.live_sessions,
         "size": await services.oversight.size(),
         "faces_to_report": FACES_TO_REPORT,

@@ -22,8 +22,19 @@ router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def open_session(grant: Grant, services: ServicesNow, device: Device = None) -> OpenedSessionBody:
-    """Open a live session with a capture grant; it must be claimed over its WebSocket within three minutes."""
-    opened = await services.sessions.open(grant, device=device)
+    """Open a live session with a capture grant; it must be claimed over its WebSocket within three minutes.
+
+    Where the service has as much work as it takes: 503 `overloaded` with `Retry-After`, and no attempt is taken. A
+    session that was opened has its place if it is claimed within 10 seconds, on the same replica.
+    """
+    admission = services.live.admission
+    admission.admit()
+    try:
+        opened = await services.sessions.open(grant, device=device)
+    except BaseException:
+        admission.release()
+        raise
+    admission.promise(opened.session_id)
     return OpenedSessionBody(
         session_id=opened.session_id,
         session_secret=opened.secret,

@@ -34,8 +34,8 @@ async def stream(socket: WebSocket, session_id: str) -> None:
 async def start_session(
     services: Services, *, session_id: str, message: ClaimMessage, address: str | None
 ) -> RunningSession:
-    """Take a place, burn the challenge, and only then run a model."""
-    services.live.admit()
+    """Take the place that was promised, burn the challenge, and only then run a model."""
+    services.live.admission.enter(session_id)
     try:
         with services.metrics.stage("claim"):
             claim = await services.sessions.claim(session_id, message.secret, message.accommodation)
@@ -47,7 +47,7 @@ async def start_session(
             started_at=monotonic(),
         )
     except BaseException:
-        services.live.release()
+        services.live.admission.release()
         raise
     finish = finisher(services, claim, traces=lambda: replace(attempt.traces(), address=address))
     return services.live.start(session_id=session_id, attempt=attempt, finish=finish)

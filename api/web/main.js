@@ -6,6 +6,7 @@ import { language, say, useLanguages } from "./words.js";
 
 const SLOW_RETRIES = 6;
 const DEFAULT_WAIT = 3;
+const BUSY = ["overloaded", "draining"];
 const FOLLOW_SECONDS = 3;
 const onPhone = navigator.maxTouchPoints > 0;
 const chosen = { light: true, motions: "all", speech: false };
@@ -170,13 +171,16 @@ const verify = () => attempt(async () => {
   if (result) show(result);
 });
 
-/** Open a session; after several failures the service asks to wait. */
+/** Open a session; after several failures, or when it has too much to do, the service asks to wait: no attempt is taken. */
 async function openPatiently() {
-  for (;;) {
+  for (let tried = 0; ; ) {
     try { return await service.openSession(grant) } catch (error) {
-      if (error.code !== "attempts_too_fast" || !error.retryAfter) throw error;
-      waiting("wait_title", say("slow_note", { seconds: error.retryAfter }));
-      await pause(error.retryAfter);
+      if (BUSY.includes(error.code) && tried++ < SLOW_RETRIES) {
+        waiting("busy_title", say("busy_note"));
+      } else if (error.code === "attempts_too_fast" && error.retryAfter) {
+        waiting("wait_title", say("slow_note", { seconds: error.retryAfter }));
+      } else throw error;
+      await pause(error.retryAfter ?? DEFAULT_WAIT);
     }
   }
 }
@@ -192,7 +196,7 @@ async function run(opened) {
     };
     capture = new Capture({ opened, video: view.video, claim: { light: chosen.light, motions: chosen.motions }, show });
     try { return await capture.run() } catch (error) {
-      if (!["overloaded", "draining"].includes(error.code) || tried >= SLOW_RETRIES) throw error;
+      if (!BUSY.includes(error.code) || tried >= SLOW_RETRIES) throw error;
       waiting("busy_title", say("busy_note"));
       await pause(error.retryAfter ?? DEFAULT_WAIT);
     } finally { capture = null }

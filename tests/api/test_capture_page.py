@@ -233,6 +233,30 @@ async def test_a_dropped_connection_resumes_and_whoever_follows_no_cue_may_try_a
 
 
 @needs_chromium
+async def test_whoever_finds_the_service_full_waits_and_loses_no_attempt(
+    api: RunningApi, browser: Browser, portraits: dict[str, bytes], engine: Engine
+) -> None:
+    photo, words, admission = portraits["person_a_1"], words_in("zh"), api.services.live.admission
+    filing = await api.desk.open(registrant(photo, id_number="E22345673"))
+    still = StillPerson(living(photo, engine=engine, rng=Random(3))._head, Random(3))
+    async with phone_browser(browser, str(api.http.base_url), words, scene=Scene(still)) as phone:
+        await phone.page.goto(await link(api, filing))
+        await agree(phone)
+        await phone.tap("open_camera")
+        await phone.at("ready", look=False)
+        places = api.services.settings.live_sessions
+        for _ in range(places):
+            admission.admit()
+        await phone.tap("start")
+        await phone.page.get_by_text(words["busy_title"]).wait_for()
+        for _ in range(places):
+            admission.release()
+        await phone.at("live", look=False)
+    (invite,) = (await api.services.store.load(filing.id))[0].invites.values()
+    assert invite.attempts_left == 2
+
+
+@needs_chromium
 async def test_another_person_is_refused_and_shown_the_window(
     api: RunningApi, browser: Browser, portraits: dict[str, bytes], engine: Engine
 ) -> None:

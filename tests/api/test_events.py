@@ -122,7 +122,7 @@ async def test_a_replica_that_stops_ends_its_streams(api: RunningApi, filing: Fi
     ):
         following = events(answer)
         await anext(following)
-        api.services.live.draining = True
+        api.services.live.admission.draining = True
         assert [event async for event in following] == []
 
 

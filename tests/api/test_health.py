@@ -21,7 +21,7 @@ async def test_a_good_service_is_alive_and_ready(api: RunningApi) -> None:
 
 
 async def test_a_draining_service_is_not_ready(api: RunningApi) -> None:
-    api.services.live.draining = True
+    api.services.live.admission.draining = True
     ready = await api.http.get("/readyz")
     assert (ready.status_code, ready.headers["retry-after"]) == (503, "5")
     assert [check["name"] for check in ready.json()["checks"] if not check["ok"]] == ["accepting"]

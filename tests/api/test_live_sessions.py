@@ -1,12 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, sleep
 from typing import cast
 
 import pytest
 from structlog.stdlib import get_logger
 
+from api.admission import Admission, Bounds
 from api.errors import OverloadedError, StreamError
 from api.frames import CaptureFrame
 from api.inference import InferencePool
@@ -60,14 +61,17 @@ def frame(seq: int, jpeg: bytes = b"jpeg") -> CaptureFrame:
 async def live_sessions() -> AsyncIterator[LiveSessions]:
     pool = InferencePool(workers=1, queue=1)
     timing = Timing(resume_seconds=0.3, result_seconds=GRID)
-    sessions = LiveSessions(pool=pool, metrics=Metrics(), log=get_logger(), limit=1, timing=timing)
+    metrics = Metrics()
+    bounds = Bounds(sessions=1, load=1.0, latency_seconds=1.0)
+    admission = Admission(bounds=bounds, workers=1, metrics=metrics)
+    sessions = LiveSessions(pool=pool, admission=admission, metrics=metrics, log=get_logger(), timing=timing)
     yield sessions
     await sessions.close()
     pool.close()
 
 
 def start(sessions: LiveSessions, attempt: ScriptedAttempt, finish: object = accept) -> RunningSession:
-    sessions.admit()
+    sessions.admission.admit()
     return sessions.start(session_id="ses_1", attempt=attempt, finish=finish)  # type: ignore[arg-type]
 
 
@@ -85,7 +89,7 @@ async def test_frames_lead_to_prompts_and_a_result(live_sessions: LiveSessions) 
     assert (await running.outbox.get())["type"] == "rest"
     running.put(frame(2), outbox=running.outbox)
     assert [message["type"] for message in await messages_until_the_end(running)] == ["done", "result"]
-    assert live_sessions.count == 0
+    assert live_sessions.admission.taken == 0
 
 
 async def test_time_passes_without_frames(live_sessions: LiveSessions) -> None:
@@ -98,14 +102,14 @@ async def test_time_passes_without_frames(live_sessions: LiveSessions) -> None:
 async def test_the_place_is_taken_before_anything_is_burnt(live_sessions: LiveSessions) -> None:
     start(live_sessions, ScriptedAttempt())
     with pytest.raises(OverloadedError) as caught:
-        live_sessions.admit()
+        live_sessions.admission.admit()
     assert caught.value.code == "overloaded"
 
 
 async def test_a_draining_process_takes_no_session(live_sessions: LiveSessions) -> None:
-    live_sessions.draining = True
+    live_sessions.admission.draining = True
     with pytest.raises(OverloadedError) as caught:
-        live_sessions.admit()
+        live_sessions.admission.admit()
     assert caught.value.code == "draining"
 
 
@@ -208,3 +212,61 @@ async def test_giving_up_concludes_the_attempt(live_sessions: LiveSessions) -> N
     running.abort(failure=None, outbox=running.outbox)
     async with asyncio.timeout(2):
         assert (await messages_until_the_end(running))[-1]["type"] == "result"
+
+
+@dataclass
+class SlowAttempt(ScriptedAttempt):
+    """Keeps its thread busy, as a slow core does."""
+
+    busy_seconds: float = 0.05
+    nonces: list[str] = field(default_factory=list)
+
+    def receive(self, *, jpeg: bytes, nonce: str, seq: int, now: float) -> tuple[Prompt, ...]:
+        sleep(self.busy_seconds)
+        self.nonces.append(nonce)
+        return ScriptedAttempt.receive(self, jpeg=jpeg, nonce=nonce, seq=seq, now=now)
+
+    def evidence(self) -> Evidence:
+        sleep(self.busy_seconds)
+        return NOTHING_MEASURED
+
+
+async def test_of_frames_that_wait_only_the_newest_and_the_first_echo_are_analysed(live_sessions: LiveSessions) -> None:
+    attempt = SlowAttempt(frames_wanted=3, busy_seconds=0.1)
+    running = start(live_sessions, attempt)
+    live_sessions.put(running, frame(1), outbox=running.outbox)
+    nonce = (await running.outbox.get())["nonce"]
+    live_sessions.put(running, frame(2), outbox=running.outbox)
+    for seq in range(3, 9):
+        echo = CaptureFrame(nonce=nonce, seq=seq, client_ms=0, jpeg=b"jpeg")
+        live_sessions.put(running, echo, outbox=running.outbox)
+    await messages_until_the_end(running)
+    assert (attempt.seen, attempt.nonces) == ([1, 3, 8], ["", nonce, nonce])
+    told = live_sessions._metrics.render().decode()
+    assert 'heyan_frames_total{fate="superseded"} 5.0' in told
+    assert 'heyan_frames_total{fate="analysed"} 3.0' in told
+
+
+async def test_frames_and_evidence_that_take_long_never_hold_the_event_loop(live_sessions: LiveSessions) -> None:
+    running = start(live_sessions, SlowAttempt(frames_wanted=3, busy_seconds=0.15))
+    late, before = 0.0, monotonic()
+    ended = asyncio.create_task(messages_until_the_end(running))
+    seq = 0
+    while not ended.done():
+        live_sessions.put(running, frame(seq := seq + 1), outbox=running.outbox)
+        await asyncio.sleep(0.005)
+        late, before = max(late, monotonic() - before), monotonic()
+    assert late < 0.1
+
+
+async def test_what_frames_cost_is_measured(live_sessions: LiveSessions) -> None:
+    before = live_sessions.admission.load
+    running = start(live_sessions, SlowAttempt(frames_wanted=2))
+    for seq in (1, 2):
+        live_sessions.put(running, frame(seq), outbox=running.outbox)
+        await asyncio.sleep(0.1)
+    await messages_until_the_end(running)
+    after = live_sessions.admission.load
+    assert after.frame_cpu_seconds < before.frame_cpu_seconds
+    assert after.latency_seconds > before.latency_seconds
+    assert after.session_seconds < before.session_seconds

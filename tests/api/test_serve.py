@@ -3,6 +3,7 @@
 import signal
 import socket
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import httpx
@@ -18,6 +19,8 @@ from benchmarks.service import running_service
 def test_it_stops_on_a_signal_and_leaves_no_store_behind(tmp_path: Path) -> None:
     with running_service(tmp_path / "data") as service:
         assert httpx.get(f"{service.url}/readyz").json()["ready"]
+        sleep(0.3)
+        assert 'heyan_stage_seconds_count{stage="loop_lag"}' in httpx.get(f"{service.url}/metrics").text
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(timeout=10) == 0
     assert not (tmp_path / "data" / "store" / "valkey.sock").exists()
