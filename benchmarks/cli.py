@@ -2,7 +2,7 @@
 
 import typer
 
-from benchmarks.commands import attacks, calibrate, contention, demo, fairness, pad, pairs, pipeline, train_pad
+from benchmarks.commands import attacks, calibrate, contention, demo, fairness, pad, pairs, pipeline, tokens, train_pad
 
 app = typer.Typer(
     name="heyan-bench",
@@ -18,6 +18,7 @@ app.command()(fairness.fairness)
 app.command()(pipeline.pipeline)
 app.command()(attacks.attacks)
 app.command()(contention.contention)
+app.command()(tokens.tokens)
 app.command()(pad.pad)
 app.command()(train_pad.train_pad)
 
