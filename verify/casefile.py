@@ -354,17 +354,14 @@ class CaseFile:
 
     def with_(self, *entities: "Entity") -> "CaseFile":
         """The same file with these entities added or replaced."""
-        file = self
+        changed: dict[str, Any] = {}
         for entity in entities:
-            file = file._with_one(entity)
-        return file
-
-    def _with_one(self, entity: "Entity") -> "CaseFile":
-        if isinstance(entity, Case):
-            return replace(self, case=entity)
-        attribute = _ATTRIBUTES[type(entity)]
-        changed: dict[str, Any] = {attribute: {**getattr(self, attribute), entity.id: entity}}
-        return replace(self, **changed)
+            if isinstance(entity, Case):
+                changed["case"] = entity
+            else:
+                attribute = _ATTRIBUTES[type(entity)]
+                changed[attribute] = {**changed.get(attribute, getattr(self, attribute)), entity.id: entity}
+        return replace(self, **changed) if changed else self
 
 
 Entity = Case | Subject | Organisation | Invite | Session | Verification | Receipt | DisputeLink | Message
