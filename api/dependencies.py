@@ -1,4 +1,8 @@
-"""What routes ask for: the services of this process, and who is calling."""
+"""What routes ask for: the services of this process, and who is calling.
+
+All of it is `async`, though some of it waits for nothing: a plain function would be run on another thread, a hand-over
+that costs more than what it does.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -19,10 +23,15 @@ session_secret = HTTPBearer(auto_error=False, scheme_name="Session secret", desc
 Bearer = HTTPAuthorizationCredentials | None
 
 
-def services_now(request: Request) -> Services:
+def services_of(request: Request) -> Services:
     """The services that the composition root opened."""
     services: Services = request.app.state.services
     return services
+
+
+async def services_now(request: Request) -> Services:
+    """The same, for routes."""
+    return services_of(request)
 
 
 ServicesNow = Annotated[Services, Depends(services_now)]
@@ -62,14 +71,14 @@ def client_with(scope: str) -> Callable[[Client], Awaitable[Client]]:
 ComparingClient = Annotated[Client, Depends(client_with("compare"))]
 
 
-def grant_of(bearer: Annotated[Bearer, Security(capture_grant)]) -> str:
+async def grant_of(bearer: Annotated[Bearer, Security(capture_grant)]) -> str:
     """The capture grant that a phone sends."""
     if bearer is None:
         raise CredentialMissingError("capture grant")
     return bearer.credentials
 
 
-def session_secret_of(bearer: Annotated[Bearer, Security(session_secret)]) -> str:
+async def session_secret_of(bearer: Annotated[Bearer, Security(session_secret)]) -> str:
     """The session secret that a phone sends."""
     if bearer is None:
         raise CredentialMissingError("session secret")

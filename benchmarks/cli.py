@@ -13,6 +13,7 @@ from benchmarks.commands import (
     pairs,
     pipeline,
     service,
+    tokens,
     train_pad,
 )
 
@@ -32,6 +33,7 @@ app.command()(attacks.attacks)
 app.command()(contention.contention)
 app.command()(service.service)
 app.command()(memory.memory)
+app.command()(tokens.tokens)
 app.command()(pad.pad)
 app.command()(train_pad.train_pad)
 

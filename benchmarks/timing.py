@@ -1,7 +1,8 @@
 """Interleaved timing: A B A B, so that a noisy machine disturbs all alike; medians are quoted."""
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median, quantiles
 from time import perf_counter
@@ -38,18 +39,25 @@ def interleaved(works: Mapping[str, Work], *, rounds: int, advance: Callable[[],
         for work in works.values():
             work()
     found: dict[str, list[float]] = {name: [] for name in works}
-    gc.collect()
-    gc.disable()
-    try:
+    with without_collector():
         for _ in range(rounds):
             for name, work in works.items():
                 started = perf_counter()
                 work()
                 found[name].append(1000 * (perf_counter() - started))
             advance()
+    return {name: Timed(tuple(milliseconds)) for name, milliseconds in found.items()}
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """The garbage collector is off meanwhile, and has just run."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
     finally:
         gc.enable()
-    return {name: Timed(tuple(milliseconds)) for name, milliseconds in found.items()}
 
 
 def median_ratio(whole: Timed, bare: Timed) -> float:

@@ -354,17 +354,14 @@ class CaseFile:
 
     def with_(self, *entities: "Entity") -> "CaseFile":
         """The same file with these entities added or replaced."""
-        file = self
+        changed: dict[str, Any] = {}
         for entity in entities:
-            file = file._with_one(entity)
-        return file
-
-    def _with_one(self, entity: "Entity") -> "CaseFile":
-        if isinstance(entity, Case):
-            return replace(self, case=entity)
-        attribute = _ATTRIBUTES[type(entity)]
-        changed: dict[str, Any] = {attribute: {**getattr(self, attribute), entity.id: entity}}
-        return replace(self, **changed)
+            if isinstance(entity, Case):
+                changed["case"] = entity
+            else:
+                attribute = _ATTRIBUTES[type(entity)]
+                changed[attribute] = {**changed.get(attribute, getattr(self, attribute)), entity.id: entity}
+        return replace(self, **changed) if changed else self
 
 
 Entity = Case | Subject | Organisation | Invite | Session | Verification | Receipt | DisputeLink | Message
@@ -394,8 +391,15 @@ def changed_fields(before: CaseFile | None, after: CaseFile) -> dict[str, bytes]
     for name, (attribute, _) in _KINDS.items():
         old: Mapping[str, Entity] = getattr(before, attribute) if before is not None else {}
         new: Mapping[str, Entity] = getattr(after, attribute)
-        changed |= {f"{name}:{key}": _ENCODE.encode(new[key]) for key in new if old.get(key) != new[key]}
+        if old is new:
+            continue
+        changed |= {f"{name}:{key}": _ENCODE.encode(new[key]) for key in new if _differ(old.get(key), new[key])}
     return changed
+
+
+def _differ(old: Entity | None, new: Entity) -> bool:
+    """Most of a file is the very same object after a transition as before."""
+    return old is not new and old != new
 
 
 def decode_case(content: bytes) -> Case:

@@ -6,6 +6,7 @@ later tell that nothing before it was taken away, not even by the service itself
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -23,7 +24,7 @@ from verify.jose import (
 from verify.ledger import Leaf, LogState, Marked, PlacedLeaf
 from verify.merkle import EMPTY_ROOT, Span, consistency_spans, grown, inclusion_spans, leaf_hash, root_of, subtrees
 from verify.signing import RingFile
-from verify.store import Store
+from verify.store import Seen, Store
 
 CHECKPOINT_KIND = "heyan-checkpoint+jwt"
 
@@ -104,6 +105,10 @@ class Checkpoints:
         state = await self.store.ledger.state()
         return self._own(state.newest) if state.newest else None
 
+    def seen(self, seen: Seen) -> Checkpoint | None:
+        """The newest checkpoint of a look at the store. Raises Unavailable `checkpoint_damaged`."""
+        return self._own(seen.newest_checkpoint) if seen.newest_checkpoint else None
+
     async def get(self, number: int) -> Checkpoint:
         """Raises NotFound `checkpoint_unknown`."""
         found = await self.store.ledger.checkpoints(after=number - 1, limit=1) if number > 0 else ()
@@ -172,7 +177,7 @@ class Checkpoints:
 
     def _own(self, text: str) -> Checkpoint:
         try:
-            return check_checkpoint(text, expected_keys=self.ring.ring.published())
+            return _checked(text, self.ring.ring.published())
         except Invalid:
             message = "the store holds a checkpoint that this service has not signed: run heyan audit verify"
             raise Unavailable("checkpoint_damaged", message) from None
@@ -192,6 +197,12 @@ def check_checkpoint(text: str, *, expected_keys: Iterable[VerifyingKey]) -> Che
         message = "no key of this set has signed this text as a checkpoint: it was changed, or is another service's"
         raise Invalid("checkpoint_invalid", message) from None
     return Checkpoint(text=text, claims=claims)
+
+
+@lru_cache(maxsize=16)
+def _checked(text: str, keys: tuple[VerifyingKey, ...]) -> Checkpoint:
+    """Signatures do not wear off: the newest checkpoint, which every redemption names, is checked once a process."""
+    return check_checkpoint(text, expected_keys=keys)
 
 
 def text_hash(text: str) -> str:

@@ -7,14 +7,24 @@ follows: a mark without a commit is found to mean nothing. Each case is dated by
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
-from redis.exceptions import AskError, ClusterDownError, MovedError, RedisClusterException, RedisError, TryAgainError
+from redis.crc import key_slot
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    RedisClusterException,
+    RedisError,
+    TryAgainError,
+)
 
-from verify.connection import CONNECT_SECONDS, Command, Connection, client, connect, exchange, text
+from verify.connection import CONNECT_SECONDS, Command, Connection, client, connect, exchange, good, text
 from verify.errors import StoreUnavailable
 
 SCHEMES = ("redis+cluster://", "rediss+cluster://")
@@ -44,13 +54,8 @@ class ClusterConnection(Connection):
         await self._cluster.aclose()
 
     async def ask_all(self, *commands: Command) -> list[Any]:
-        """As one store's, but a round trip for each run of commands on one key, all at once."""
-        runs = list[list[Command]]()
-        for command in commands:
-            if runs and _key_of(command) in (None, _key_of(runs[-1][0])):
-                runs[-1].append(command)
-            else:
-                runs.append([command])
+        """As one store's, but a round trip for each run of commands on keys of one slot, all at once."""
+        runs = _runs(commands)
         answers = await asyncio.gather(*(super(ClusterConnection, self).ask_all(*run) for run in runs))
         return [answer for part in answers for answer in part]
 
@@ -81,15 +86,26 @@ class ClusterConnection(Connection):
             async for key in Connection(self._client(node)).matching(pattern, page=page):
                 yield key
 
-    async def _send(self, commands: Sequence[Command]) -> list[Any]:
-        """What goes before a script goes to its own node, and is confirmed there if the script has to be."""
-        *before, script = [command for command in commands if command[0] != "WAITAOF"]
-        waiting = [command for command in commands if command[0] == "WAITAOF"]
-        if before:
-            answers = await self._exchange([*before, *waiting])
-            if waiting:
-                self._require_confirmed(answers[-1])
-        return [None for _ in before] + await self._exchange([script, *waiting])
+    async def _send(
+        self, first: Sequence[Command], script: Command, waiting: Sequence[Command], after: Sequence[Command]
+    ) -> Any:
+        """What goes before a script goes to its own nodes, and is confirmed there if the script has to be."""
+        before = await asyncio.gather(*(self._confirmed(run, waiting) for run in _runs(first)))
+        for answer in (answer for run in before for answer in run):
+            good(answer)
+        (answer,) = await self._confirmed([script], waiting)
+        if after and not isinstance(answer, Exception):
+            with suppress(StoreUnavailable):
+                await self.ask_all(*after)
+        return answer
+
+    async def _confirmed(self, run: Sequence[Command], waiting: Sequence[Command]) -> list[Any]:
+        """Answers of commands on keys of one slot, confirmed there if all were taken, or errors."""
+        answers = await self._exchange([*run, *waiting])
+        ran = answers[: len(run)]
+        if waiting and not any(isinstance(answer, Exception) for answer in ran):
+            self._require_confirmed(answers[-1])
+        return ran
 
     async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         """On the node of the first command's key; repeated while the cluster moves it. Raises StoreUnavailable."""
@@ -140,6 +156,16 @@ def connect_to(url: str, *, durable_replicas: int = 0) -> Connection:
     if url.startswith(SCHEMES):
         return ClusterConnection(url.replace("+cluster", "", 1), durable_replicas=durable_replicas)
     return connect(url, durable_replicas=durable_replicas)
+
+
+def _runs(commands: Sequence[Command]) -> list[list[Command]]:
+    """Commands on keys of one slot that follow each other; one without a key goes with those before it."""
+    slots = list[int]()
+    for command in commands:
+        key = _key_of(command)
+        slots.append(key_slot(key.encode()) if key is not None else slots[-1] if slots else -1)
+    pairs = zip(slots, commands, strict=True)
+    return [[command for _, command in run] for _, run in groupby(pairs, key=lambda pair: pair[0])]
 
 
 def _key_of(command: Command) -> str | None:

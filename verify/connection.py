@@ -58,7 +58,7 @@ class Connection:
 
     async def ask_all(self, *commands: Command) -> list[Any]:
         """Several commands in one round trip; an error of one is an error of all. Raises StoreUnavailable."""
-        return [_good(answer) for answer in await self._exchange(commands)]
+        return [good(answer) for answer in await self._exchange(commands)]
 
     async def everywhere(self, *command: str | bytes | int) -> list[Any]:
         """One command on every node, an answer each. Raises StoreUnavailable."""
@@ -86,22 +86,23 @@ class Connection:
         *,
         durable: bool,
         first: Sequence[Command] = (),
+        after: Sequence[Command] = (),
     ) -> str:
         """Run a script and, if it must be durable, wait until disks and replicas confirm what it wrote.
 
-        `first`: commands on keys of one slot that go before it over the same connection; their answers do not matter.
+        All in one round trip. `first`: what the store takes before the script, or the script counts as not run.
+        `after`: what it is told when the wait for the script is over; whether it takes that does not matter.
 
         Raises:
             StoreUnavailable: no answer or no confirmation. The script may have run.
         """
         wait = durable and await self.has_waitaof()
         waiting = (("WAITAOF", 1, self._replicas, CONFIRM_MS),) if wait else ()
-        answers = await self._send((*first, ("EVALSHA", script.sha, len(keys), *keys, *arguments), *waiting))
-        if isinstance(answers[len(first)], NoScriptError):
-            answers = await self._send((*first, ("EVAL", script.text, len(keys), *keys, *arguments), *waiting))
-        if wait:
-            self._require_confirmed(answers[-1])
-        return text(_good(answers[len(first)]))
+        named, given = (len(keys), *keys, *arguments), (waiting, after)
+        answer = await self._send(first, ("EVALSHA", script.sha, *named), *given)
+        if isinstance(answer, NoScriptError):
+            answer = await self._send(first, ("EVAL", script.text, *named), *given)
+        return text(good(answer))
 
     async def has_waitaof(self) -> bool:
         """False for an older store that syncs before every answer. Raises StoreUnavailable if it does not."""
@@ -113,9 +114,17 @@ class Connection:
             self._has_waitaof = has
         return self._has_waitaof
 
-    async def _send(self, commands: Sequence[Command]) -> list[Any]:
-        """A script with what goes before and after it, over one connection: WAITAOF covers that one's own writes."""
-        return await self._exchange(commands)
+    async def _send(
+        self, first: Sequence[Command], script: Command, waiting: Sequence[Command], after: Sequence[Command]
+    ) -> Any:
+        """A script's answer. All goes over one connection: WAITAOF covers that one's own writes."""
+        answers = await self._exchange((*first, script, *waiting, *after))
+        before, (answer, *later) = answers[: len(first)], answers[len(first) :]
+        for each in before:
+            good(each)
+        if waiting and not isinstance(answer, Exception):
+            self._require_confirmed(later[0])
+        return answer
 
     async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Answers or errors of commands that go over one connection, in one round trip. Raises StoreUnavailable."""
@@ -165,7 +174,8 @@ async def exchange(redis: Redis, commands: Sequence[Command]) -> list[Any]:
     return answers
 
 
-def _good(answer: Any) -> Any:
+def good(answer: Any) -> Any:
+    """The answer. Raises StoreUnavailable if it is an error."""
     if isinstance(answer, Exception):
         raise StoreUnavailable(type(answer).__name__) from answer
     return answer

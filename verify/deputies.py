@@ -5,7 +5,7 @@ roster with their own ID and face. Whether the appointment holds is asked anew a
 after the step was asked for: once a revocation is acknowledged, nothing that begins later counts for the principal.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
@@ -13,13 +13,13 @@ from math import inf
 import msgspec
 
 from verify.actions import Actions
-from verify.casefile import OnBehalfOf, Subject
+from verify.casefile import CaseFile, OnBehalfOf, Subject
 from verify.clients import Client
 from verify.errors import Invalid, NotFound, Refused
 from verify.identifiers import Entropy, new_part
 from verify.identity_documents import IdentityDocument, check_document, civil_date
 from verify.masking import mask_id, mask_name
-from verify.store import Store
+from verify.store import Place, Seen, Store
 from verify.vault import Vault
 from verify.wording import LONGEST_PERSON, check_text
 
@@ -159,17 +159,26 @@ def stands_for(appointment: Appointment, *, deputy_hash: str, action: str, now: 
     )
 
 
-async def held_appointments(store: Store, case_id: str) -> frozenset[str]:
-    """Ids of the appointments behind a case's deputies that are not revoked now. Raises NotFound `case_unknown`."""
-    file, _ = await store.load(case_id)
+def appointments_of(file: CaseFile) -> Sequence[Place]:
+    """Where the appointments behind a case's deputies are recorded."""
     behalves = [subject.on_behalf_of for subject in file.roster.values() if subject.on_behalf_of is not None]
     ids = sorted({behalf.id for behalf in behalves if behalf.kind == "deputy"})
-    found = [await _read(store, file.case.client, appointment_id) for appointment_id in ids]
+    return [(_kind(file.case.client), appointment_id) for appointment_id in ids]
+
+
+def held_among(seen: Seen) -> frozenset[str]:
+    """Ids of the appointments behind a case's deputies that are not revoked, of a look beside `appointments_of`."""
+    found = [_decoded(seen.records[place]) for place in appointments_of(seen.file)]
     return frozenset(each.id for each in found if each is not None and each.revoked_at is None)
 
 
+async def held_appointments(store: Store, case_id: str) -> frozenset[str]:
+    """Ids of the appointments behind a case's deputies that are not revoked now. Raises NotFound `case_unknown`."""
+    return held_among(await store.look(case_id, beside=appointments_of))
+
+
 def check_appointed(subject: Subject, held: frozenset[str], *, now: float) -> None:
-    """Whether a deputy may go on. `held`: of `held_appointments`, asked since the step was asked for.
+    """Whether a deputy may go on. `held`: asked since the step was asked for.
 
     Raises:
         Refused: `deputy_not_appointed`.
@@ -197,7 +206,10 @@ def _times(new: NewAppointment, now: float) -> tuple[float, float]:
 
 
 async def _read(store: Store, client_id: str, appointment_id: str) -> Appointment | None:
-    stored = await store.get_record(_kind(client_id), appointment_id)
+    return _decoded(await store.get_record(_kind(client_id), appointment_id))
+
+
+def _decoded(stored: bytes | None) -> Appointment | None:
     return None if stored is None else msgspec.json.decode(stored, type=Appointment)
 
 

@@ -7,7 +7,7 @@ no other, and stands for the same signature, because our keys have no other curv
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from joserfc import jwe, jws
@@ -49,15 +49,17 @@ class SealInvalidError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class VerifyingKey:
-    """A public Ed25519 key. `purpose`: what it may have signed (`live`, `test`, `checkpoint`)."""
+    """A public Ed25519 key. `purpose`: what it may have signed (`live`, `test`, `checkpoint`).
 
-    key: OKPKey
+    `kid`: RFC 7638 thumbprint of the key, which stands for it wherever two are compared.
+    """
+
+    key: OKPKey = field(compare=False)
     purpose: str
+    kid: str = field(init=False)
 
-    @property
-    def kid(self) -> str:
-        """RFC 7638 thumbprint of the public key."""
-        return self.key.thumbprint()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kid", self.key.thumbprint())
 
     def public_jwk(self) -> dict[str, Any]:
         """As it stands in a JWKS. Without `alg`: libraries would refuse a signature under its other name."""
@@ -66,14 +68,13 @@ class VerifyingKey:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One Ed25519 key pair with its id."""
+    """One Ed25519 key pair. `kid`: RFC 7638 thumbprint of the public key."""
 
-    key: OKPKey
+    key: OKPKey = field(compare=False)
+    kid: str = field(init=False)
 
-    @property
-    def kid(self) -> str:
-        """RFC 7638 thumbprint of the public key."""
-        return self.key.thumbprint()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kid", self.key.thumbprint())
 
     def to_jwk(self) -> dict[str, Any]:
         """Both parts, as a JWK."""
@@ -138,14 +139,16 @@ def verify(
         SignatureInvalidError: anything else: form, algorithm, type, key or signature.
     """
     try:
-        header = jws.extract_compact(text.encode("ascii")).headers()
+        signed = jws.extract_compact(text.encode("ascii"), registry=_REGISTRY)
+        header = signed.headers()
         key = next(key for key in expected_keys if key.kid == header["kid"])
         if header.get("alg") not in algorithms or header.get("typ") != expected_kind:
             raise SignatureInvalidError
         if set(header) != {"alg", "typ", "kid"}:
             raise SignatureInvalidError
-        verified = jws.deserialize_compact(text, key.key, registry=_REGISTRY)
-        claims = json.loads(verified.payload)
+        if not jws.validate_compact(signed, key.key, registry=_REGISTRY):
+            raise SignatureInvalidError
+        claims = json.loads(signed.payload)
     except (JoseError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
         raise SignatureInvalidError("the text is no JWS of this service") from error
     if not isinstance(claims, dict):

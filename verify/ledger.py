@@ -226,11 +226,15 @@ class Ledger:
         """Let another have the turn at once, if it is this owner's."""
         await self.connection.run(LEAVE, [self._key("lease")], [owner], durable=False)
 
+    def newest(self) -> Command:
+        """The command that asks for the newest checkpoint's signed text."""
+        return "LINDEX", self._key("checkpoints"), -1
+
     async def state(self) -> LogState:
         """The log at one moment, or at two between which it grew: then `append` refuses."""
         checkpoints = self._key("checkpoints")
         size, count, newest = await self.connection.ask_all(
-            ("LLEN", self._key("leaves")), ("LLEN", checkpoints), ("LINDEX", checkpoints, -1)
+            ("LLEN", self._key("leaves")), ("LLEN", checkpoints), self.newest()
         )
         return LogState(int(size), int(count), text(newest))
 

@@ -5,7 +5,7 @@ A repeated redemption is refused with 409; the client that redeemed, with identi
 that a lost answer loses nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from verify.casefile import CaseFile, CaseState, Receipt, VerificationState
 from verify.cases import check_open, completed, known_case, redeemed_subjects, state_at
 from verify.checkpoints import NONE_YET, CheckpointClaims, Checkpoints
 from verify.clients import Client
-from verify.deputies import check_appointed, held_appointments
+from verify.deputies import appointments_of, check_appointed, held_among
 from verify.errors import Conflict, Gone, NotFound, Refused, Unavailable, VerifyError
 from verify.identifiers import Entropy, new_part, new_secret, part_of
 from verify.jose import ALGORITHM, Algorithm, SigningKey, sign
@@ -22,8 +22,8 @@ from verify.messenger import results
 from verify.receipts import RECEIPT_KIND
 from verify.rules import unmet
 from verify.signing import Purpose, RingFile
-from verify.store import Change, LateError, Store
-from verify.tokens import TokenClaims, Tokens, check_valid
+from verify.store import Change, Decision, LateError, Seen, Store
+from verify.tokens import ReadToken, TokenClaims, Tokens, check_valid
 from verify.vault import Vault
 
 T = TypeVar("T")
@@ -54,8 +54,13 @@ class SignedReceipt:
 class Presented:
     """One token with what was restated for it."""
 
-    claims: TokenClaims
+    token: ReadToken
     restated: Restated
+
+    @property
+    def claims(self) -> TokenClaims:
+        """What the token says."""
+        return self.token.claims
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,7 @@ class Redemptions:
             `verification_expired`, `verification_revoked`. StoreUnavailable: safe to repeat. Unavailable:
             `token_not_yet_valid` if the store's clock was set back.
         """
-        presented = Presented(self.tokens.read(token, expected_client=client, now=await self.store.now()), restated)
+        presented = Presented(self.tokens.read(token, expected_client=client), restated)
         return (await self._redeem_all(client, presented.claims.case, (presented,), whole_case=False))[0]
 
     async def redeem_case(
@@ -91,9 +96,8 @@ class Redemptions:
         Raises:
             As `redeem`; Refused: `rule_not_met`.
         """
-        now = await self.store.now()
         presented = tuple(
-            Presented(self.tokens.read(text, expected_client=client, now=now), restated) for text, restated in tokens
+            Presented(self.tokens.read(text, expected_client=client), restated) for text, restated in tokens
         )
         return await self._redeem_all(client, known_case(case_id), presented, whole_case=True)
 
@@ -104,13 +108,13 @@ class Redemptions:
             StoreUnavailable: nobody can tell now.
         """
         try:
-            claims = self.tokens.read(token, expected_client=client, now=await self.store.now())
-            epoch = await self.store.epoch()
-            held = await held_appointments(self.store, known_case(claims.case))
-            file, now = await self.store.load(known_case(claims.case))
-            _check_redeemable(file, client, claims, now=now, epoch=epoch)
-            check_appointed(file.subjects[claims.subject], held, now=now)
-            check_open(file.case, now)
+            read = self.tokens.read(token, expected_client=client)
+            claims = read.claims
+            seen = await self.store.look(known_case(claims.case), beside=appointments_of)
+            self.tokens.check_key(read, mode=client.mode, now=seen.now)
+            _check_redeemable(seen, client, claims)
+            check_appointed(seen.file.subjects[claims.subject], held_among(seen), now=seen.now)
+            check_open(seen.file.case, seen.now)
         except VerifyError as error:
             if isinstance(error, Unavailable) and error.code != "token_not_yet_valid":
                 raise
@@ -132,18 +136,20 @@ class Redemptions:
     async def _redeem_all(
         self, client: Client, case_id: str, presented: tuple[Presented, ...], *, whole_case: bool
     ) -> tuple[SignedReceipt, ...]:
-        epoch, newest = await self.store.epoch(), await self.checkpoints.newest()
-        covered = newest.claims if newest is not None else NONE_YET
-        held = await held_appointments(self.store, case_id)
         ids = tuple(f"rcp_{part_of(case_id)}_{new_part(self.entropy)}" for _ in presented)
         reports = tuple((new_part(self.entropy), new_secret(self.entropy)) for _ in presented)
 
-        def transition(file: CaseFile, now: float) -> Change[tuple[Receipt, ...]]:
+        def decision(seen: Seen) -> Change[tuple[Receipt, ...]]:
+            file, now, held = seen.file, seen.now, held_among(seen)
+            for each in presented:
+                self.tokens.check_key(each.token, mode=client.mode, now=now)
+            newest = self.checkpoints.seen(seen)
+            covered = newest.claims if newest is not None else NONE_YET
             mismatched = _mismatched(case_id, presented)
             if mismatched:
                 return _refused(file, client, mismatched)
             for each in presented:
-                _check_redeemable(file, client, each.claims, now=now, epoch=epoch)
+                _check_redeemable(seen, client, each.claims)
                 check_appointed(file.subjects[each.claims.subject], held, now=now)
             check_open(file.case, now)
             if whole_case:
@@ -163,11 +169,11 @@ class Redemptions:
             limit = float(min(each.claims.exp for each in presented))
             return Change(after=after, event=event, value=receipts, not_after=limit)
 
-        return tuple(_signed(receipt) for receipt in await self._transact(case_id, transition))
+        return tuple(_signed(receipt) for receipt in await self._decide(case_id, decision))
 
-    async def _transact(self, case_id: str, transition: Callable[[CaseFile, float], Change[T]]) -> T:
+    async def _decide(self, case_id: str, decision: Decision[T]) -> T:
         try:
-            return await self.store.transact(case_id, transition, durable=True)
+            return await self.store.decide(case_id, decision, beside=appointments_of, durable=True)
         except LateError:
             raise _token_expired() from None
 
@@ -228,8 +234,9 @@ def _signed(receipt: Receipt) -> SignedReceipt:
     return SignedReceipt(id=receipt.id, receipt=receipt.text, claims=receipt.claims)
 
 
-def _check_redeemable(file: CaseFile, client: Client, claims: TokenClaims, *, now: float, epoch: int) -> None:
+def _check_redeemable(seen: Seen, client: Client, claims: TokenClaims) -> None:
     """Raises what stands against redeeming one token; an earlier redemption is looked at before everything else."""
+    file, now = seen.file, seen.now
     verification = file.verifications.get(claims.verification)
     if verification is None:
         raise Gone("token_cancelled", "the verification behind this token does not exist any more")
@@ -242,8 +249,8 @@ def _check_redeemable(file: CaseFile, client: Client, claims: TokenClaims, *, no
     if now < claims.iat:
         message = "by the store's clock this token is from the future: the clock was set back; repeat the request"
         raise Unavailable("token_not_yet_valid", message, retry_after=max(1.0, claims.iat - now))
-    check_valid(verification, now=now, epoch=epoch)
-    if claims.epoch != epoch or verification.token_id != claims.jti:
+    check_valid(verification, now=now, epoch=seen.epoch)
+    if claims.epoch != seen.epoch or verification.token_id != claims.jti:
         raise Gone("token_cancelled", "a newer token was minted for this verification: use that one")
 
 

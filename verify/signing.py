@@ -73,6 +73,10 @@ class Ring:
         """The keys of signatures that are made now, were made lately, or may come from a replica ahead of this one."""
         return tuple(key.public for key in self.keys[self._place(now - OVERLAP_SECONDS) :])
 
+    def counts(self, key: VerifyingKey, *, now: float) -> bool:
+        """Whether a key is one of the `verifiers`."""
+        return key in self.verifiers(now=now)
+
     def published(self) -> tuple[VerifyingKey, ...]:
         """All public keys, also retired ones: what they have signed for archives is good for years."""
         return tuple(key.public for key in self.keys)

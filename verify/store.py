@@ -11,7 +11,7 @@ import random
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -24,7 +24,7 @@ from weakref import WeakValueDictionary
 from verify.audit import GENESIS, AuditEntry, Event, link, verify_chain
 from verify.casefile import Case, CaseFile, changed_fields, decode_file
 from verify.cluster import connect_to
-from verify.connection import Connection, Script, connect, text
+from verify.connection import Command, Connection, Script, connect, text
 from verify.embedded import EmbeddedValkey
 from verify.errors import NotFound, StoreBusy, StoreUnavailable, VerifyError
 from verify.identifiers import Entropy
@@ -130,6 +130,34 @@ class Change(Generic[T]):
 Transition = Callable[[CaseFile, float], Change[T]]
 """Decides on a case file at a time (Unix seconds, the store's). Pure: it may be called more than once."""
 
+Place = tuple[str, str]
+"""Kind and name of a record that belongs to no case."""
+
+Beside = Callable[[CaseFile], Sequence[Place]]
+"""The records that a decision on a case file needs beside it."""
+
+
+def nothing(_: CaseFile) -> Sequence[Place]:
+    """The decision needs the case file alone."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a decision looks at: all of it was asked for together, after the decision was."""
+
+    file: CaseFile
+    now: float
+    """Unix seconds by the store's clock."""
+    epoch: int
+    newest_checkpoint: str
+    """Signed text; "" if there is none yet."""
+    records: Mapping[Place, bytes | None]
+
+
+Decision = Callable[[Seen], Change[T]]
+"""Like a transition, on more than the case file. Pure: it may be called more than once."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreCheck:
@@ -191,22 +219,57 @@ class Store:
 
     async def load(self, case_id: str) -> tuple[CaseFile, float]:
         """A case at one moment, and that moment by the store's clock. Raises NotFound `case_unknown`."""
-        head, time = await self._connection.ask_all(("HGET", self._file(case_id), "head"), ("TIME",))
+        file, now, _ = await self._load(case_id)
+        return file, now
+
+    async def look(self, case_id: str, *, beside: Beside = nothing) -> Seen:
+        """A case with what is decided by it, in one round trip.
+
+        One more if another process has changed the case, or if records are needed of a case that is not remembered.
+
+        Raises:
+            NotFound: `case_unknown`.
+        """
         known = self._remembered.get(case_id)
-        if known is not None and known.head == text(head):
-            self._remembered.move_to_end(case_id)
-            return known, _seconds(time)
-        stored, time = await self._connection.ask_all(("HGETALL", self._file(case_id)), ("TIME",))
-        if not stored:
+        expected = beside(known) if known is not None else ()
+        others = (("GET", self._key("epoch")), self.ledger.newest(), *map(self._record, expected))
+        file, now, (epoch, newest, *found) = await self._load(case_id, *others)
+        records = dict(zip(expected, found, strict=True))
+        lacking = [place for place in beside(file) if place not in records]
+        if lacking:
+            answers = await self._connection.ask_all(*map(self._record, lacking))
+            records |= zip(lacking, answers, strict=True)
+        return Seen(file=file, now=now, epoch=int(epoch or 0), newest_checkpoint=text(newest), records=records)
+
+    async def _load(self, case_id: str, *others: Command) -> tuple[CaseFile, float, list[Any]]:
+        """A case at one moment, that moment, and the answers of other commands that went with the question."""
+        known, whole = self._remembered.get(case_id), ("HGETALL", self._file(case_id))
+        asked = whole if known is None else ("HGET", self._file(case_id), "head")
+        found, time, *answers = await self._connection.ask_all(asked, ("TIME",), *others)
+        if known is not None and known.head == text(found):
+            if case_id in self._remembered:
+                self._remembered.move_to_end(case_id)
+            return known, _seconds(time), answers
+        if known is not None:
+            found, time = await self._connection.ask_all(whole, ("TIME",))
+        if not found:
             raise NotFound("case_unknown", "there is no such case, or it belongs to another client")
-        return self._remember(decode_file({text(name): content for name, content in stored.items()})), _seconds(time)
+        file = decode_file({text(name): content for name, content in found.items()})
+        return self._remember(file), _seconds(time), answers
 
     async def transact(self, case_id: str, transition: Transition[T], *, durable: bool = False) -> T:
-        """Load a case, decide, commit; anew from the start if somebody else was faster.
+        """As `decide`, for what is decided on the case file alone."""
+        return await self.decide(case_id, lambda seen: transition(seen.file, seen.now), durable=durable)
+
+    async def decide(
+        self, case_id: str, decision: Decision[T], *, beside: Beside = nothing, durable: bool = False
+    ) -> T:
+        """Look at a case, decide, commit; anew from the start if somebody else was faster.
 
         Args:
             case_id: of a case that exists.
-            transition: decides, or raises what stands against it; then nothing is written.
+            decision: decides, or raises what stands against it; then nothing is written.
+            beside: which records it needs.
             durable: return only when the change is on disk, and on the replicas that are configured.
 
         Raises:
@@ -217,10 +280,10 @@ class Store:
         """
         async with self._queues.setdefault(case_id, asyncio.Lock()):
             for attempt in range(ATTEMPTS):
-                file, now = await self.load(case_id)
-                _check_expected(file, now)
-                change = transition(file, now)
-                done, _ = await self._commit(file, change, at=now, durable=durable)
+                seen = await self.look(case_id, beside=beside)
+                _check_expected(seen.file, seen.now)
+                change = decision(seen)
+                done, _ = await self._commit(seen.file, change, at=seen.now, durable=durable)
                 if done is Committed.DONE:
                     _EXPECTED.set(None)
                     return _outcome(change)
@@ -430,7 +493,8 @@ class Store:
         """One attempt to apply a change. Repeated by the connection after a lost answer, it is recognised and DONE.
 
         What other keys must know of it (lists of cases, deadlines, notices to be delivered) is marked before, so that
-        a process may die at any point and nothing is missed; a mark without a commit is found to mean nothing.
+        a process may die at any point and nothing is missed; a mark without a commit is found to mean nothing. After it
+        the marks are made exact. All that goes in one round trip, the second marks behind the wait for the disk.
         """
         head, seq = (before.head, before.entries) if before is not None else ("", 0)
         decided = without_moot(change.after)
@@ -441,7 +505,7 @@ class Store:
         fields = [part for pair in changed.items() for part in pair]
         case_id = after.case.id
         notices = notices_between(before, after, at=at)
-        await self._mark(before, after, notices, at=at)
+        kind = f"{after.case.mode}:{change.event.name}"
         answer = await self._connection.run(
             COMMIT,
             [
@@ -458,14 +522,20 @@ class Store:
                 *(content or b"" for content in blobs.values()),
             ],
             durable=durable,
-            first=self.ledger.announce(case_id, kind=f"{after.case.mode}:{change.event.name}", seq=seq, at=at),
+            first=(
+                *self._marks(before, after, notices, at=at),
+                *self.ledger.announce(case_id, kind=kind, seq=seq, at=at),
+            ),
+            after=self._exact_marks(before, after, notices, at=at),
         )
         done = Committed(answer)
-        await self._mark_exactly(before, after, notices, at=at)
         return done, self._remember(after) if done is Committed.DONE else after
 
-    async def _mark(self, before: CaseFile | None, after: CaseFile, notices: tuple[Notice, ...], *, at: float) -> None:
-        case, commands = after.case, list[tuple[str | int, ...]]()
+    def _marks(
+        self, before: CaseFile | None, after: CaseFile, notices: tuple[Notice, ...], *, at: float
+    ) -> list[Command]:
+        """What leads to the commit's consequences, at the latest in a while."""
+        case, commands = after.case, list[Command]()
         if before is None:
             commands += [
                 ("ZADD", self._listed(client, case.mode), 0, list_entry(case)) for client in (case.client, ALL_CLIENTS)
@@ -477,20 +547,19 @@ class Store:
         for each in newly_queued(before, after):
             announced = _ms(max(each.due_at or at, at + MARK_SECONDS))
             commands.append(("ZADD", self._key(MESSAGES), "NX", announced, message_mark(case.id, each.id)))
-        if commands:
-            await self._connection.ask_all(*commands)
+        return commands
 
-    async def _mark_exactly(
+    def _exact_marks(
         self, before: CaseFile | None, after: CaseFile, notices: tuple[Notice, ...], *, at: float
-    ) -> None:
-        """Let what a commit has left be worked off at once, or when it is due."""
-        case_id = after.case.id
-        with suppress(StoreUnavailable):  # then the marks from before lead to it, a little later
-            if notices:
-                await self._connection.ask("ZADD", self._key(PENDING), _ms(at), case_id)
-            for each in newly_queued(before, after):
-                due, mark = _ms(each.due_at or at), message_mark(case_id, each.id)
-                await self._connection.ask("ZADD", self._key(MESSAGES), "LT", due, mark)
+    ) -> list[Command]:
+        """Let what a commit has left be worked off at once, or when it is due; without them it is a little later."""
+        case_id, commands = after.case.id, list[Command]()
+        if notices:
+            commands.append(("ZADD", self._key(PENDING), _ms(at), case_id))
+        for each in newly_queued(before, after):
+            due, mark = _ms(each.due_at or at), message_mark(case_id, each.id)
+            commands.append(("ZADD", self._key(MESSAGES), "LT", due, mark))
+        return commands
 
     def _remember(self, file: CaseFile) -> CaseFile:
         self._remembered[file.case.id] = file
@@ -498,6 +567,10 @@ class Store:
         if len(self._remembered) > REMEMBERED_CASES:
             self._remembered.popitem(last=False)
         return file
+
+    def _record(self, place: Place) -> Command:
+        kind, name = place
+        return "HGET", self._key(kind), name
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}:{name}"

@@ -11,13 +11,13 @@ from verify.audit import Event
 from verify.casefile import CaseFile, Mode, Subject, Verification, VerificationState
 from verify.cases import check_open, check_owner, find_subject, known_case
 from verify.clients import Client
-from verify.deputies import check_appointed, held_appointments
+from verify.deputies import appointments_of, check_appointed, held_among
 from verify.errors import Conflict, Gone, Invalid, Refused
 from verify.identifiers import Entropy, new_part
-from verify.jose import SignatureInvalidError, key_set, sign, verify
+from verify.jose import SignatureInvalidError, VerifyingKey, key_set, sign, verify
 from verify.signing import Purpose, RingFile
 from verify.standing import is_valid, verifications_of
-from verify.store import Change, Store
+from verify.store import Change, Seen, Store
 
 TOKEN_SECONDS = 600
 TOKEN_KIND = "heyan-token+jwt"  # noqa: S105  (a type, no secret)
@@ -58,6 +58,14 @@ class MintedToken:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ReadToken:
+    """What a token says, and the key that signed it, which may have ceased to count."""
+
+    claims: TokenClaims
+    key: VerifyingKey
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
     """Mints and reads tokens. `issuer` and the keys differ between live and test."""
@@ -75,15 +83,14 @@ class Tokens:
             `token_already_redeemed`. Gone: `verification_expired`. Refused: `deputy_not_appointed`.
         """
         token_id = f"tok_{new_part(self.entropy)}"
-        epoch = await self.store.epoch()
-        held = await held_appointments(self.store, known_case(case_id))
 
-        def transition(file: CaseFile, now: float) -> Change[MintedToken]:
+        def decision(seen: Seen) -> Change[MintedToken]:
+            file, now = seen.file, seen.now
             check_owner(file, client)
             check_open(file.case, now)
             subject = find_subject(file, subject_id)
-            check_appointed(subject, held, now=now)
-            verification = mintable(file, subject.id, now=now, epoch=epoch)
+            check_appointed(subject, held_among(seen), now=now)
+            verification = mintable(file, subject.id, now=now, epoch=seen.epoch)
             expires_at = float(int(min(now + TOKEN_SECONDS, verification.valid_until)))
             minted = replace(verification, token_id=token_id, token_expires_at=expires_at)
             details = {"subject": subject_id, "verification": verification.id, "token": token_id}
@@ -94,20 +101,20 @@ class Tokens:
             value = MintedToken(token=text, expires_at=datetime.fromtimestamp(claims.exp, UTC))
             return Change(after=file.with_(minted), event=event, value=value)
 
-        return await self.store.transact(known_case(case_id), transition)
+        return await self.store.decide(known_case(case_id), decision, beside=appointments_of)
 
-    def read(self, text: str, *, expected_client: Client, now: float) -> TokenClaims:
-        """The claims of a token that this service signed for this client; its own times and state are not looked at.
+    def read(self, text: str, *, expected_client: Client) -> ReadToken:
+        """A token that this service signed for this client, with a key of any time: `check_key` must follow.
 
-        `now` (Unix seconds by the store's clock) decides which keys count.
+        Its own times and state are not looked at.
 
         Raises:
             Invalid: `token_invalid` for another form, algorithm, key, issuer or a missing claim.
             Refused: `token_wrong_audience`.
         """
-        keys = self.rings[expected_client.mode].ring.verifiers(now=now)
+        keys = self.rings[expected_client.mode].ring.published()
         try:
-            content, _ = verify(text, expected_keys=keys, expected_kind=TOKEN_KIND)
+            content, key = verify(text, expected_keys=keys, expected_kind=TOKEN_KIND)
             claims = msgspec.convert(content, TokenClaims, strict=True)
         except (SignatureInvalidError, msgspec.ValidationError):
             raise _invalid() from None
@@ -115,7 +122,12 @@ class Tokens:
             raise _invalid()
         if claims.aud != expected_client.id:
             raise Refused("token_wrong_audience", "this token was issued for another client")
-        return claims
+        return ReadToken(claims, key)
+
+    def check_key(self, token: ReadToken, *, mode: Mode, now: float) -> None:
+        """Whether a token's key counts at a time (Unix seconds, the store's). Raises Invalid `token_invalid`."""
+        if not self.rings[mode].ring.counts(token.key, now=now):
+            raise _invalid()
 
     def jwks(self) -> dict[str, Any]:
         """Public keys of live mode and of checkpoints (RFC 7517). Test mode's are apart: `test_jwks`."""

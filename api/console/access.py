@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 
 from api.composition import Services
 from api.console.pages import render
-from api.dependencies import ServicesNow, services_now
+from api.dependencies import ServicesNow, services_of
 from api.errors import ConsoleError
 from api.problems import problem_of
 from verify.operators import SESSION_SECONDS, ConsoleSession, Operator
@@ -187,7 +187,7 @@ class ConsoleRoute(APIRoute):
 
 
 def _problem_page(request: Request, error: Exception) -> Response:
-    problem, services = problem_of(error), services_now(request)
+    problem, services = problem_of(error), services_of(request)
     services.metrics.problems.labels(code=problem.code).inc()
     who: Visitor = getattr(request.state, "visitor", None) or _visitor(request, services, "", None)
     answer = who.page("problem.html", status=problem.status, problem=problem)

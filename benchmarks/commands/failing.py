@@ -13,6 +13,7 @@ from benchmarks.outcome_file import OutcomeFileError
 from benchmarks.pairs_file import PairsError
 from benchmarks.photos import PhotosError
 from benchmarks.service import ServiceError
+from benchmarks.tokens.bare import NotAppliedError
 from models.errors import ModelsError
 from verify.policy import PolicyError
 
@@ -22,6 +23,7 @@ KNOWN = (
     CalibratingError,
     LabelsError,
     ModelsError,
+    NotAppliedError,
     OutcomeFileError,
     PairsError,
     PhotosError,

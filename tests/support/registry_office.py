@@ -40,7 +40,7 @@ from verify.policy import load_policy
 from verify.redemption import Redemptions, Restated
 from verify.sessions import Claim, Sessions
 from verify.signing import Keys, load_keys
-from verify.store import Store
+from verify.store import Beside, Seen, Store, nothing
 from verify.tokens import TokenClaims, Tokens
 
 POLICY = load_policy()
@@ -68,6 +68,10 @@ class ClockedStore(Store):
     async def load(self, case_id: str) -> tuple[CaseFile, float]:
         file, now = await super().load(case_id)
         return file, self.shown(now)
+
+    async def look(self, case_id: str, *, beside: Beside = nothing) -> Seen:
+        seen = await super().look(case_id, beside=beside)
+        return replace(seen, now=self.shown(seen.now))
 
     async def now(self) -> float:
         return self.shown(await super().now())
@@ -182,8 +186,8 @@ class Office:
         """The key that signs now."""
         return self.keys.rings[mode].ring.signer(now=time())
 
-    async def read(self, token: str) -> TokenClaims:
-        return self.tokens.read(token, expected_client=self.client, now=await self.store.now())
+    def read(self, token: str) -> TokenClaims:
+        return self.tokens.read(token, expected_client=self.client).claims
 
     async def case(self, people: int = 1, **changes: object) -> tuple[CaseFile, tuple[str, ...]]:
         """A case and the ids of its subjects."""

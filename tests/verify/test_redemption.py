@@ -79,7 +79,7 @@ async def test_a_client_of_test_mode_cannot_redeem_a_live_token(office: Office) 
 
 async def test_a_token_that_expires_exactly_now_is_expired(office: Office) -> None:
     token, file, subject = await one_verified(office)
-    office.store.stop_at(float(office.tokens.read(token, expected_client=office.client, now=time()).exp))
+    office.store.stop_at(float(office.tokens.read(token, expected_client=office.client).claims.exp))
     with pytest.raises(Gone) as caught:
         await office.redemptions.redeem(office.client, token, restate(file, subject))
     assert caught.value.code == "token_expired"
@@ -91,7 +91,7 @@ async def test_the_stores_own_clock_has_the_last_word(office: Office, monkeypatc
     async def late(*_: object, **__: object) -> None:
         raise LateError
 
-    monkeypatch.setattr(type(office.store), "transact", late)
+    monkeypatch.setattr(type(office.store), "decide", late)
     with pytest.raises(Gone) as caught:
         await office.redemptions.redeem(office.client, token, restate(file, subject))
     assert caught.value.code == "token_expired"
@@ -146,7 +146,7 @@ async def test_a_receipt_repeats_what_was_redeemed_and_when(office: Office) -> N
     token, file, subject = await one_verified(office)
     claims = (await office.redemptions.redeem(office.client, token, restate(file, subject))).claims
     assert (claims["case"], claims["subject"], claims["capture"]) == (file.case.id, subject, "unattested")
-    assert claims["token"] == office.tokens.read(token, expected_client=office.client, now=time()).jti
+    assert claims["token"] == office.tokens.read(token, expected_client=office.client).claims.jti
     assert "exp" not in claims
 
 
@@ -226,7 +226,7 @@ async def test_looking_at_a_token_consumes_nothing(office: Office) -> None:
     token, file, subject = await one_verified(office)
     entries = (await office.file(file.case.id)).entries
     for _ in range(3):
-        assert await looked_at(office, token) == await office.read(token)
+        assert await looked_at(office, token) == office.read(token)
     assert (await office.file(file.case.id)).entries == entries
     assert await office.redemptions.redeem(office.client, token, restate(file, subject))
     assert await looked_at(office, token) is None
@@ -252,7 +252,7 @@ async def test_a_token_is_good_from_its_first_second_to_the_one_before_its_last(
     office: Office, claim: str, offset: float, active: bool
 ) -> None:
     token, file, subject = await one_verified(office)
-    office.store.stop_at(getattr(await office.read(token), claim) + offset)
+    office.store.stop_at(getattr(office.read(token), claim) + offset)
     assert (await looked_at(office, token) is not None) == active
     redeeming = office.redemptions.redeem(office.client, token, restate(file, subject))
     if active:

@@ -15,7 +15,7 @@ from verify.audit import Event, verify_chain
 from verify.casefile import Case, CaseFile, CaseState, Rule
 from verify.cluster import connect_to
 from verify.errors import NotFound, Refused, StoreBusy, StoreUnavailable
-from verify.store import Change, LateError, Store, expecting, list_entry
+from verify.store import Beside, Change, LateError, Seen, Store, expecting, list_entry, nothing
 
 HAPPENED = Event(name="tested", actor="service", details={"ids": ("a", "b")})
 
@@ -173,10 +173,10 @@ async def test_a_case_that_others_keep_changing_is_given_up_as_busy(
     class Overtaken(Store):
         """Somebody else is always faster between its reading and its commit."""
 
-        async def load(self, case_id: str) -> tuple[CaseFile, float]:
-            loaded = await super().load(case_id)
+        async def look(self, case_id: str, *, beside: Beside = nothing) -> Seen:
+            seen = await super().look(case_id, beside=beside)
             await store.transact(case_id, set_reason(secrets.token_hex(4)))
-            return loaded
+            return seen
 
     async with Overtaken(connect_to(backend_url), prefix=prefix, jitter=lambda: 0.0) as overtaken:
         with pytest.raises(StoreBusy) as busy:

@@ -1,0 +1,1 @@
+"""What a redemption costs: bare in the store, through the service's own code, and over HTTP."""

@@ -1,0 +1,88 @@
+"""The same commands once more by bare redis-py: what each redemption asked of the store, on twins of its cases."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from verify.connection import Command, Connection, client, text
+
+Trips = list[tuple[Command, ...]]
+"""What went to the store, by round trips."""
+
+PARTS = ("file", "audit", "notices")
+"""Keys of a case."""
+
+_TRIPS: ContextVar[Trips | None] = ContextVar("trips", default=None)
+
+
+class RecordedConnection(Connection):
+    """Keeps what goes to the store while somebody wants to know."""
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[object]:
+        trips = _TRIPS.get()
+        if trips is not None:
+            trips.append(tuple(commands))
+        return await super()._exchange(commands)
+
+
+@contextmanager
+def recorded() -> Iterator[Trips]:
+    """The round trips of this task meanwhile."""
+    trips: Trips = []
+    before = _TRIPS.set(trips)
+    try:
+        yield trips
+    finally:
+        _TRIPS.reset(before)
+
+
+class NotAppliedError(Exception):
+    """`commit_not_applied`: a commit by bare commands was refused, so that its time says nothing."""
+
+    def __init__(self, answer: str) -> None:
+        super().__init__(f"a commit on a twin was answered {answer!r}: is somebody else at work on this store?")
+        self.code = "commit_not_applied"
+
+
+class Bare:
+    """Bare redis-py on one store; `prefix`: of the original keys, `twin`: of what is done once more."""
+
+    def __init__(self, url: str, *, prefix: str, twin: str) -> None:
+        self._redis = client(url)
+        self._prefix, self._twin = f"{prefix}:", f"{twin}:"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def copy(self, case_ids: Sequence[str]) -> None:
+        """Make twins of cases as they are now, and of what is read beside them."""
+        names = [f"{{{case_id}}}:{part}" for case_id in case_ids for part in PARTS]
+        pipeline = self._redis.pipeline(transaction=False)
+        for name in (*names, "epoch", "{ledger}:checkpoints"):
+            pipeline.execute_command("COPY", self._prefix + name, self._twin + name, "REPLACE")
+        await pipeline.execute()
+
+    def twin_of(self, trips: Trips) -> Trips:
+        """The same commands on the twins."""
+        return [tuple(tuple(map(self._renamed, command)) for command in trip) for trip in trips]
+
+    async def replay(self, trips: Trips) -> None:
+        """Send the commands as they were sent, a pipeline a round trip.
+
+        Raises:
+            NotAppliedError: the script did not do the same again.
+        """
+        for trip in trips:
+            pipeline = self._redis.pipeline(transaction=False)
+            for command in trip:
+                pipeline.execute_command(*command)
+            answers = await pipeline.execute()
+        done = [text(answer) for command, answer in zip(trip, answers, strict=True) if command[0] == "EVALSHA"]
+        if done != ["done"]:
+            raise NotAppliedError(" ".join(done))
+
+    def _renamed(self, part: str | bytes | int) -> str | bytes | int:
+        if isinstance(part, str) and part.startswith(self._prefix):
+            return self._twin + part.removeprefix(self._prefix)
+        return part
