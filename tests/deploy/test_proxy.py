@@ -8,9 +8,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
+from threading import Thread
 from time import monotonic, sleep
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -44,27 +48,35 @@ class Front:
 
 
 @pytest.fixture
-def front() -> Iterator[Front]:
+def folder() -> Iterator[Path]:
+    """Not in pytest's private directories: nginx' workers, who are somebody else under root, must enter it."""
     if NGINX is None:
         pytest.skip("nginx is not installed (apt-get install nginx-light)")
-    folder = Path(tempfile.mkdtemp(prefix="heyan-proxy-"))  # nginx' workers must be able to enter it
+    folder = Path(tempfile.mkdtemp(prefix="heyan-proxy-"))
     folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    shared = {"trusted_proxies": "127.0.0.1"}
-    try:
-        with (
-            running_service(folder / "data", **shared) as one,
-            running_service(folder / "data", **shared) as two,
-            running_nginx(folder / "proxy", port, one, two) as authority,
-        ):
-            yield Front(f"https://localhost:{port}", authority, (one, two))
-    finally:
-        shutil.rmtree(folder)
+        port: int = free.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def front(folder: Path) -> Iterator[Front]:
+    port = free_port()
+    with (
+        running_service(folder / "data", trusted_proxies="127.0.0.1") as one,
+        running_service(folder / "data", trusted_proxies="127.0.0.1") as two,
+        running_nginx(folder / "proxy", port, one.url, two.url) as authority,
+    ):
+        yield Front(f"https://localhost:{port}", authority, (one, two))
 
 
 @contextmanager
-def running_nginx(folder: Path, port: int, *replicas: Service) -> Iterator[Path]:
+def running_nginx(folder: Path, port: int, *replicas: str) -> Iterator[Path]:
     """The shipped files with other addresses, and a certificate; gives the certificate authority."""
     (folder / "tls").mkdir(parents=True)
     (folder / "run").mkdir()
@@ -77,7 +89,7 @@ def running_nginx(folder: Path, port: int, *replicas: Service) -> Iterator[Path]
     (folder / "nginx.conf").write_text((shipped / "nginx.conf").read_text().replace("listen 8443", f"listen {port}"))
     upstream = (shipped / "upstream.conf").read_text()
     for number, replica in enumerate(replicas, 1):
-        upstream = upstream.replace(f"heyan-{number}:8420", replica.url.removeprefix("http://"))
+        upstream = upstream.replace(f"heyan-{number}:8420", replica.removeprefix("http://"))
     (folder / "upstream.conf").write_text(upstream)
     command = [NGINX, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
     with (folder / "log").open("w") as log:
@@ -142,3 +154,36 @@ async def what_is_for_operators_stays_inside(http: httpx.AsyncClient) -> None:
     for path in ("/metrics", "/readyz", "/ops", "/ops/live"):
         assert (await http.get(path)).status_code == 404, path
     assert (await http.get("/healthz")).headers["strict-transport-security"].startswith("max-age=")
+
+
+class Recorder(BaseHTTPRequestHandler):
+    """In a replica's place: keeps the headers that come through."""
+
+    seen: ClassVar[list[Message]] = []
+
+    def do_GET(self) -> None:
+        self.seen.append(self.headers)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def test_nobody_says_for_themselves_where_they_come_from(folder: Path) -> None:
+    claimed = {"X-Forwarded-For": "203.0.113.5", "X-Forwarded-Proto": "http"}
+    port = free_port()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as replica:
+        Thread(target=replica.serve_forever).start()
+        url = f"http://127.0.0.1:{replica.server_port}"
+        try:
+            with running_nginx(folder / "proxy", port, url, url) as authority:
+                context = trusting_context(authority)
+                answer = httpx.get(f"https://localhost:{port}/", headers=claimed, verify=context)
+        finally:
+            replica.shutdown()
+    (headers,) = Recorder.seen
+    assert answer.status_code == 204
+    assert headers.get_all("X-Forwarded-For") == ["127.0.0.1"]
+    assert headers.get_all("X-Forwarded-Proto") == ["https"]
+    assert headers["Host"] == f"localhost:{port}"
