@@ -50,19 +50,19 @@ async def test_a_store_that_says_nothing_is_not_waited_for(
     assert 0.3 <= seen["heyan_store_seconds",] < 2
 
 
-async def test_the_age_of_a_key_begins_anew_when_another_signs(api: RunningApi) -> None:
-    ring = api.services.tokens.rings["live"]
-    assert 0 <= (await scraped(api))["heyan_signing_key_age_seconds", "live"] < 600
+async def test_the_age_of_a_key_begins_anew_when_another_signs(embedded_api: RunningApi) -> None:
+    ring = embedded_api.services.tokens.rings["live"]
+    assert 0 <= (await scraped(embedded_api))["heyan_signing_key_age_seconds", "live"] < 600
     ring.rotate(now=time() - 7200, at_once=True)
-    assert 7200 <= (await scraped(api))["heyan_signing_key_age_seconds", "live"] < 7300
+    assert 7200 <= (await scraped(embedded_api))["heyan_signing_key_age_seconds", "live"] < 7300
 
 
-async def test_a_ring_that_is_gone_has_no_age(api: RunningApi, tmp_path: Path) -> None:
-    await scraped(api)
-    ring = api.services.tokens.rings["test"]
+async def test_a_ring_that_is_gone_has_no_age(embedded_api: RunningApi, tmp_path: Path) -> None:
+    await scraped(embedded_api)
+    ring = embedded_api.services.tokens.rings["test"]
     ring._path = tmp_path / "gone.ring"
-    assert ("heyan_signing_key_age_seconds", "test") not in await scraped(api)
-    assert ("heyan_signing_key_age_seconds", "test") not in await scraped(api)
+    assert ("heyan_signing_key_age_seconds", "test") not in await scraped(embedded_api)
+    assert ("heyan_signing_key_age_seconds", "test") not in await scraped(embedded_api)
 
 
 def test_the_end_of_a_certificate_is_told_and_a_missing_one_has_ended(api: RunningApi, tmp_path: Path) -> None:
