@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from select import select
 
 import httpx
 import pytest
@@ -330,12 +329,10 @@ def test_it_serves_is_healthy_writes_to_data_alone_and_stops_on_its_signal(image
 
 
 def announced(service: "subprocess.Popen[str]") -> str:
+    """The address that it prints once it answers. Without end only if it neither starts nor stops."""
     lines: list[str] = []
-    while select([service.stdout], [], [], 60)[0]:
-        line = service.stdout.readline()
+    for line in service.stdout:
         lines.append(line)
         if line.startswith("heyan listens on "):
             return line.removeprefix("heyan listens on ").strip()
-        if not line:
-            break
     raise AssertionError("".join(lines) or "it said nothing")
