@@ -226,7 +226,9 @@ def confines(folder: Path) -> bool:
         return False
     for place in ("data", "tmp"):
         (folder / place).mkdir()
-    attempt = "touch $1/data/a 2> /dev/null || touch $1/b 2> /dev/null || echo confined"
+    (folder / "open").mkdir()
+    (folder / "open").chmod(0o777)  # a place where every user may write: only a read-only file system says no
+    attempt = "touch $1/open/a 2> /dev/null || echo confined"
     tried = subprocess.run(
         [*CONFINED, str(folder), "/bin/sh", "-c", attempt, "sh", str(folder)],
         check=False,
