@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from random import SystemRandom, random
+from urllib.parse import quote, urlsplit
 
 from structlog.stdlib import BoundLogger, get_logger
 
@@ -18,6 +19,7 @@ from api.message_worker import MessageWorker
 from api.metrics import Metrics
 from api.outbound import Outbound
 from api.rate_limit import RateLimit
+from api.secret_files import read_secret
 from api.senders import open_senders
 from api.sequencer import Sequencer
 from api.settings import Settings, default_workers
@@ -141,9 +143,23 @@ async def open_services(
 async def open_store_of(settings: Settings) -> AsyncIterator[Store]:
     """The store that the settings name; the embedded one is watched while it is open."""
     async with await open_store(
-        settings.store_url, settings.data_dir, durable_replicas=settings.durable_replicas
+        store_address(settings), settings.data_dir, durable_replicas=settings.durable_replicas
     ) as store:
         yield store
+
+
+def store_address(settings: Settings) -> str | None:
+    """The address of the store with the password from its file; None for the embedded one.
+
+    Raises:
+        SettingsError: `setting_invalid` for a password file that cannot be read or is empty.
+    """
+    if settings.store_url is None or settings.store_password is None:
+        return settings.store_url
+    password = read_secret(settings.store_password, setting="HEYAN_STORE_PASSWORD")
+    parts = urlsplit(settings.store_url)
+    server = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{parts.username or ''}:{quote(password, safe='')}@{server}").geturl()
 
 
 def open_engine(settings: Settings) -> Engine:

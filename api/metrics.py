@@ -88,6 +88,33 @@ class Metrics:
             "Portraits and templates that all cases store, as of the last round",
             registry=self.registry,
         )
+        self.ready = Gauge("heyan_ready", "1 if this process should get traffic, else 0", registry=self.registry)
+        self.checks = Gauge(
+            "heyan_check_ok",
+            "1 for each condition of being ready that is met, else 0; the names are those of /readyz",
+            ["check"],
+            registry=self.registry,
+        )
+        self.store_seconds = Gauge(
+            "heyan_store_seconds",
+            "Time that the store took to answer and to confirm that it is durable, at this scrape",
+            registry=self.registry,
+        )
+        self.disk_free = Gauge(
+            "heyan_disk_free_bytes", "Free space where the data directory lies", registry=self.registry
+        )
+        self.key_age = Gauge(
+            "heyan_signing_key_age_seconds",
+            "How long the key that signs now has done so, by purpose: live, test, checkpoint",
+            ["purpose"],
+            registry=self.registry,
+        )
+        self.certificate_end = Gauge(
+            "heyan_certificate_expiry_timestamp_seconds",
+            "When a certificate that this service shows ends, Unix seconds: server, authority",
+            ["certificate"],
+            registry=self.registry,
+        )
         self.problems = Counter("heyan_problems", "Refused requests by code", ["code"], registry=self.registry)
         self.latencies = Latencies()
 

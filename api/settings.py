@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     public_url: str | None = None
     tls: bool = False
     store_url: str | None = None
+    store_password: Path | None = None
     durable_replicas: Annotated[int, Field(ge=0, le=16)] = 0
     issuer: str = "heyan"
     receipt_algorithm: Literal["Ed25519", "EdDSA"] = "Ed25519"
@@ -118,6 +119,7 @@ class Settings(BaseSettings):
         return value.expanduser().absolute()
 
     @field_validator(
+        "store_password",
         "auditor_key",
         "authority_ca",
         "authority_certificate",
@@ -227,6 +229,17 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith(STORE_SCHEMES):
             raise ValueError(f"must begin with {', '.join(STORE_SCHEMES[:-1])} or {STORE_SCHEMES[-1]}")
         return value
+
+    @model_validator(mode="after")
+    def _has_one_password(self) -> Self:
+        """In a file of its own or in the address, which processes and dumps of the environment show: never both."""
+        if self.store_password is None:
+            return self
+        if self.store_url is None or self.store_url.startswith("unix://"):
+            raise ValueError("HEYAN_STORE_PASSWORD needs a HEYAN_STORE_URL of a server on the network")
+        if urlsplit(self.store_url).password is not None:
+            raise ValueError("HEYAN_STORE_PASSWORD: HEYAN_STORE_URL holds a password too; take it out of the address")
+        return self
 
     @classmethod
     def settings_customise_sources(

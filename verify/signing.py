@@ -69,6 +69,10 @@ class Ring:
             raise Unavailable("key_damaged", "the key that should sign has no private half: restore the ring of keys")
         return key
 
+    def began(self, *, now: float) -> float:
+        """Since when the key that signs at a time does so, Unix seconds; 0 for the first key of a ring."""
+        return self.keys[self._place(now)].signs_from
+
     def verifiers(self, *, now: float) -> tuple[VerifyingKey, ...]:
         """The keys of signatures that are made now, were made lately, or may come from a replica ahead of this one."""
         return tuple(key.public for key in self.keys[self._place(now - OVERLAP_SECONDS) :])
@@ -123,6 +127,14 @@ class RingFile:
         if self._read is None or self._read[0] != version:
             self._read = (version, _decode(self._path, self._purpose))
         return self._read[1]
+
+    def signing_since(self, *, now: float) -> float:
+        """When the key that signs now began to, Unix seconds. The first key of a ring: when its file was written.
+
+        Raises:
+            Unavailable: `key_damaged`.
+        """
+        return self.ring.began(now=now) or self._path.stat().st_mtime
 
     def rotate(self, *, now: float, at_once: bool = False) -> Ring:
         """Add a fresh key, which signs after `PUBLISH_SECONDS`, or at once if the present one is not to be trusted."""

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Response
 from api.dependencies import ServicesNow
 from api.readiness import readiness
 from api.schemas.health import Alive, Ready
+from api.vitals import take_vitals
 
 router = APIRouter(tags=["operation"])
 
@@ -28,5 +29,6 @@ async def readyz(services: ServicesNow, response: Response) -> Ready:
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(services: ServicesNow) -> Response:
-    """Metrics in the text format of Prometheus."""
+    """Metrics in the text format of Prometheus; readiness, disk and keys are looked up for each scrape."""
+    await take_vitals(services)
     return Response(services.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

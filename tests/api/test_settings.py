@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from api.composition import store_address
 from api.settings import Settings, SettingsError, load_settings
 
 
@@ -114,3 +115,21 @@ def test_every_setting_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
     missing = [name for name in Settings.model_fields if f"`HEYAN_{name.upper()}`" not in text]
     assert not missing
+
+
+def test_the_stores_password_may_stand_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("a/b@c\n")
+    settings = load_settings(store_url="rediss://heyan@store.example:6380/2", store_password=secret)
+    assert store_address(settings) == "rediss://heyan:a%2Fb%40c@store.example:6380/2"
+    assert store_address(load_settings(store_url="redis://store", store_password=secret)) == "redis://:a%2Fb%40c@store"
+    secret.write_text("")
+    with pytest.raises(SettingsError, match="HEYAN_STORE_PASSWORD"):
+        store_address(settings)
+
+
+@pytest.mark.parametrize("url", [None, "unix:///run/valkey.sock", "redis://:hunter2@store.example"])
+def test_a_password_file_needs_an_address_without_a_password(url: str | None, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="HEYAN_STORE_PASSWORD") as caught:
+        load_settings(store_url=url, store_password=tmp_path / "password")
+    assert "hunter2" not in str(caught.value)

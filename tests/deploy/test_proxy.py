@@ -1,0 +1,189 @@
+"""nginx as shipped before two real replicas: TLS, WebSockets, what stays inside, and a replica that dies."""
+
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from random import Random
+from threading import Thread
+from time import monotonic, sleep
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import trustme
+from running_service import registrant
+from websockets.asyncio.client import connect
+
+from api.certificates import trusting_context
+from benchmarks.phone.online import PROTOCOL, Phone
+from benchmarks.registration import Registration
+from benchmarks.service import Service, running_service
+
+ROOT = Path(__file__).parents[2]
+NGINX = shutil.which("nginx")
+
+
+@dataclass(frozen=True)
+class Front:
+    """The proxy, and the replicas behind it."""
+
+    url: str
+    authority: Path
+    replicas: tuple[Service, Service]
+
+    def client(self) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {self.replicas[0].api_key}"}
+        return httpx.AsyncClient(
+            base_url=self.url, headers=headers, verify=trusting_context(self.authority), timeout=20
+        )
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not in pytest's private directories: nginx' workers, who are somebody else under root, must enter it."""
+    if NGINX is None:
+        pytest.skip("nginx is not installed (apt-get install nginx-light)")
+    folder = Path(tempfile.mkdtemp(prefix="heyan-proxy-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def front(folder: Path) -> Iterator[Front]:
+    port = free_port()
+    with (
+        running_service(folder / "data", trusted_proxies="127.0.0.1") as one,
+        running_service(folder / "data", trusted_proxies="127.0.0.1") as two,
+        running_nginx(folder / "proxy", port, one.url, two.url) as authority,
+    ):
+        yield Front(f"https://localhost:{port}", authority, (one, two))
+
+
+@contextmanager
+def running_nginx(folder: Path, port: int, *replicas: str) -> Iterator[Path]:
+    """The shipped files with other addresses, and a certificate; gives the certificate authority."""
+    (folder / "tls").mkdir(parents=True)
+    (folder / "run").mkdir()
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    issued.private_key_pem.write_to_path(folder / "tls" / "server.key")
+    issued.cert_chain_pems[0].write_to_path(folder / "tls" / "server.pem")
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    shipped = ROOT / "deploy" / "nginx"
+    (folder / "nginx.conf").write_text((shipped / "nginx.conf").read_text().replace("listen 8443", f"listen {port}"))
+    upstream = (shipped / "upstream.conf").read_text()
+    for number, replica in enumerate(replicas, 1):
+        upstream = upstream.replace(f"heyan-{number}:8420", replica.removeprefix("http://"))
+    (folder / "upstream.conf").write_text(upstream)
+    command = [NGINX, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stderr=log)
+    try:
+        await_listening(port, process, folder / "log")
+        yield folder / "ca.pem"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def await_listening(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    until = monotonic() + 20
+    while monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert process.poll() is None, log.read_text()
+        sleep(0.05)
+    raise AssertionError("nginx does not listen")
+
+
+async def test_the_way_through_the_proxy(front: Front, portraits: dict[str, bytes]) -> None:
+    async with front.client() as http:
+        await what_is_for_operators_stays_inside(http)
+        desk = Registration(http)
+        filing = await desk.open(registrant(portraits["person_a_1"]))  # its photo is more than nginx keeps in memory
+        phone = Phone(http=http, actor=None, rng=Random(1))
+        attempt = await phone.open(await phone.agree(await desk.invite(filing, filing.subjects[0])))
+        stream = front.url.replace("https", "wss") + urlsplit(attempt.stream).path
+        first = await asked(front, stream, {"type": "claim", "secret": attempt.secret})
+        assert first["type"] == "claimed"
+        (stays,) = [replica for replica in front.replicas if live(replica) == 1]
+        again = await asked(front, stream, {"type": "resume", "secret": first["resume_secret"]})
+        assert again["type"] != "problem"
+        assert live(stays) == 1
+
+        stays.process.kill()
+        stays.process.wait()
+        for _ in range(10):
+            assert (await desk.state(filing))["id"] == filing.id
+        assert (await desk.open(registrant(portraits["person_a_1"], id_number="E7654321"))).id != filing.id
+
+
+async def asked(front: Front, stream: str, message: dict[str, str]) -> dict[str, str]:
+    """The first answer on a WebSocket of its own, which then drops."""
+    context = trusting_context(front.authority)
+    async with connect(stream, subprotocols=[PROTOCOL], ssl=context, proxy=None) as socket:
+        await socket.send(json.dumps(message))
+        answer: dict[str, str] = json.loads(await socket.recv())
+        return answer
+
+
+def live(replica: Service) -> float:
+    """Live sessions of a replica, by its own port."""
+    text = httpx.get(f"{replica.url}/metrics").text
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("heyan_live_sessions "))
+
+
+async def what_is_for_operators_stays_inside(http: httpx.AsyncClient) -> None:
+    for path in ("/metrics", "/readyz", "/ops", "/ops/live"):
+        assert (await http.get(path)).status_code == 404, path
+    assert (await http.get("/healthz")).headers["strict-transport-security"].startswith("max-age=")
+
+
+class Recorder(BaseHTTPRequestHandler):
+    """In a replica's place: keeps the headers that come through."""
+
+    seen: ClassVar[list[Message]] = []
+
+    def do_GET(self) -> None:
+        self.seen.append(self.headers)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def test_nobody_says_for_themselves_where_they_come_from(folder: Path) -> None:
+    claimed = {"X-Forwarded-For": "203.0.113.5", "X-Forwarded-Proto": "http"}
+    port = free_port()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as replica:
+        Thread(target=replica.serve_forever).start()
+        url = f"http://127.0.0.1:{replica.server_port}"
+        try:
+            with running_nginx(folder / "proxy", port, url, url) as authority:
+                context = trusting_context(authority)
+                answer = httpx.get(f"https://localhost:{port}/", headers=claimed, verify=context)
+        finally:
+            replica.shutdown()
+    (headers,) = Recorder.seen
+    assert answer.status_code == 204
+    assert headers.get_all("X-Forwarded-For") == ["127.0.0.1"]
+    assert headers.get_all("X-Forwarded-Proto") == ["https"]
+    assert headers["Host"] == f"localhost:{port}"
