@@ -4,7 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the runtime is loaded: nothing about a machine leaves it
+os.environ.setdefault(
+    "ORT_DISABLE_TELEMETRY", "1"
+)  # read when the runtime is loaded: nothing about a machine leaves it
 
 import numpy as np
 import onnxruntime
