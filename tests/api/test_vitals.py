@@ -31,7 +31,7 @@ async def test_a_good_service_says_so(api: RunningApi) -> None:
 
 
 async def test_a_draining_service_is_not_ready(api: RunningApi) -> None:
-    api.services.live.draining = True
+    api.services.live.admission.draining = True
     seen = await scraped(api)
     assert (seen["heyan_ready",], seen["heyan_check_ok", "accepting"], seen["heyan_check_ok", "store"]) == (0, 0, 1)
 

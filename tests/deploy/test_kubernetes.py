@@ -123,7 +123,7 @@ async def test_probes_ask_for_what_the_service_answers(api: RunningApi) -> None:
     for name, probe in probes.items():
         assert (await api.http.get(probe["path"])).status_code == 200, name
         assert probe["port"] in ports(HEYAN)
-    api.services.live.draining = True
+    api.services.live.admission.draining = True
     assert (await api.http.get(probes["livenessProbe"]["path"])).status_code == 200, "it would kill live sessions"
     assert (await api.http.get(probes["readinessProbe"]["path"])).status_code == 503
     scraped = HEYAN["spec"]["template"]["metadata"]["annotations"]
