@@ -300,7 +300,7 @@ async def test_token_and_audit_name_the_approved_version(office: Office, panel: 
     approved = replace(office, sessions=replace(office.sessions, policy=await panel.changes.in_force(named=None)))
     file, (subject,) = await office.case()
     token = await approved.verified_token(file, subject)
-    assert (await office.read(token)).policy == "mine"
+    assert office.read(token).policy == "mine"
     file = await office.file(file.case.id)
     entries = verify_chain(await office.store.audit(file.case.id), expected_head=file.head)
     assert [each.details["policy"] for each in entries if each.event == "session.finished"] == ["mine"]
