@@ -1,0 +1,119 @@
+"""Rewrites for the runtime's kernels say what the graph said before, whatever its shapes and constants."""
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+
+from models.compile_kernels import merge_heads, rewrite_prelu, take_pictures
+from models.manifest import load_manifest
+
+Array = NDArray[np.float32]
+Constants = dict[str, NDArray[np.generic]]
+TOLERANCE = 1e-4
+slopes = st.lists(st.floats(-2, 2, width=32), min_size=4, max_size=4)
+
+
+def graph_of(
+    nodes: list[NodeProto], constants: Constants, outputs: list[str], *, channels: int, rank: int = 4
+) -> GraphProto:
+    """A graph that takes `x`, float (1, channels, 8, 6)."""
+    fed = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, channels, 8, 6])
+    given_out = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * rank) for name in outputs]
+    held = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    return helper.make_graph(nodes, "net", [fed], given_out, held)
+
+
+def run(graph: GraphProto, fed: NDArray[np.generic]) -> list[Array]:
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return list(session.run(None, {session.get_inputs()[0].name: fed}))
+
+
+def noise(*shape: int, seed: int = 1) -> Array:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def kinds(graph: GraphProto) -> list[str]:
+    return [node.op_type for node in graph.node]
+
+
+@given(slopes)
+@settings(max_examples=30, deadline=None)
+def test_a_prelu_of_any_slopes_is_the_same_as_convolutions(each: list[float]) -> None:
+    slope = np.array(each, np.float32).reshape(4, 1, 1)
+    graph = graph_of([helper.make_node("PRelu", ["x", "slope"], ["y"])], {"slope": slope}, ["y"], channels=4)
+    fed = noise(1, 4, 8, 6)
+    rewrite_prelu(graph)
+    (found,) = run(graph, fed)
+    assert "PRelu" not in kinds(graph)
+    assert np.abs(found - np.where(fed > 0, fed, slope * fed)).max() < TOLERANCE
+
+
+@pytest.mark.parametrize("mean", [(0.0, 0.0, 0.0), (127.5, 127.5, 127.5), (104.0, 117.0, 123.0)])
+@pytest.mark.parametrize("order", ["rgb", "bgr"])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pads"), [(3, 2, [1, 1, 1, 1]), (3, 1, [0, 0, 0, 0]), (5, 2, [2, 1, 1, 2])]
+)
+def test_pictures_are_taken_as_they_lie(
+    mean: tuple[float, float, float], order: Literal["rgb", "bgr"], kernel: int, stride: int, pads: list[int]
+) -> None:
+    """Whether read as rows or as planes: the answer is that of the source, fed as its authors feed it."""
+    size = [kernel, kernel]
+    node = helper.make_node("Conv", ["x", "w", "b"], ["y"], kernel_shape=size, strides=[stride, stride], pads=pads)
+    constants: Constants = {"w": noise(4, 3, kernel, kernel), "b": noise(4)}
+    scale = 1.0 if not any(mean) else 1 / 128
+    entry = replace(
+        load_manifest().models["yunet_2023mar"], channel_order=order, mean=mean, scale=scale, size=(), sha256="0" * 64
+    )
+    pictures = np.random.default_rng(2).integers(0, 256, (1, 8, 6, 3), dtype=np.uint8)
+    ordered = pictures if order == "bgr" else pictures[..., ::-1]
+    planes = (ordered.astype(np.float32) - np.array(mean, np.float32)) * np.float32(scale)
+    (wanted,) = run(graph_of([node], constants, ["y"], channels=3), np.ascontiguousarray(planes.transpose(0, 3, 1, 2)))
+    graph = graph_of([node], constants, ["y"], channels=3)
+    take_pictures(graph, entry)
+    (found,) = run(graph, pictures)
+    assert ("Transpose" in kinds(graph)) == (len(set(mean)) > 1)
+    assert np.abs(found - wanted).max() < TOLERANCE * max(1.0, float(np.abs(wanted).max()))
+
+
+def heads(*, widths: tuple[int, ...], kernels: tuple[int, ...]) -> GraphProto:
+    nodes: list[NodeProto] = []
+    constants: Constants = {}
+    for place, (width, kernel) in enumerate(zip(widths, kernels, strict=True)):
+        names = [f"{part}{place}" for part in ("w", "b", "v", "c", "shape")]
+        values = noise(width, 8, 1, 1), noise(width), noise(width, 1, kernel, kernel), noise(width)
+        constants |= dict(zip(names, (*values, np.array([0, -1, width], np.int64)), strict=True))
+        pads = [kernel // 2] * 4
+        nodes += [
+            helper.make_node("Conv", ["x", *names[:2]], [f"p{place}"], kernel_shape=[1, 1]),
+            helper.make_node(
+                "Conv", [f"p{place}", *names[2:4]], [f"d{place}"], kernel_shape=[kernel] * 2, pads=pads, group=width
+            ),
+            helper.make_node("Transpose", [f"d{place}"], [f"t{place}"], perm=[0, 2, 3, 1]),
+            helper.make_node("Reshape", [f"t{place}", names[4]], [f"y{place}"]),
+        ]
+    return graph_of(nodes, constants, [f"y{place}" for place in range(len(widths))], channels=8, rank=3)
+
+
+@pytest.mark.parametrize(
+    ("widths", "kernels", "convolutions"), [((2, 4, 10), (3, 3, 3), 2), ((2, 4, 3), (3, 5, 3), 4), ((5,), (3,), 2)]
+)
+def test_heads_that_work_alike_run_as_one(widths: tuple[int, ...], kernels: tuple[int, ...], convolutions: int) -> None:
+    fed = noise(1, 8, 8, 6, seed=3)
+    wanted = run(heads(widths=widths, kernels=kernels), fed)
+    graph = heads(widths=widths, kernels=kernels)
+    merge_heads(graph)
+    found = run(graph, fed)
+    assert kinds(graph).count("Conv") == convolutions
+    for one, other in zip(found, wanted, strict=True):
+        assert one.shape == other.shape
+        assert np.abs(one - other).max() < TOLERANCE
