@@ -21,6 +21,7 @@ from api.commands import (
     serve,
     store,
     subjects,
+    tune,
     webhooks,
 )
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(serve.serve)
 app.command()(compare.compare)
 app.command()(doctor.doctor)
+app.command()(tune.tune)
 app.command()(jwks.jwks)
 app.add_typer(models.commands, name="models")
 app.add_typer(keys.commands, name="keys")

@@ -10,6 +10,7 @@ import platformdirs
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from api.tuned import tuned_settings
 from verify.messages import LINK_HOURS, MOST_REMINDERS
 from verify.policy import DEFAULT as DEFAULT_POLICY
 
@@ -267,6 +268,8 @@ class Settings(BaseSettings):
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment; `overrides` (options of the command line) win, None means not given.
 
+    Workers and threads are what `heyan tune` found if neither is given: they belong together.
+
     Raises:
         SettingsError: `setting_unknown` for a `HEYAN_*` variable that does not exist, `setting_invalid` for a value
             that cannot be used. Never shows the value: it may hold a password.
@@ -274,9 +277,14 @@ def load_settings(**overrides: Any) -> Settings:
     _refuse_unknown()
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**given)
+        settings = Settings(**given)
+        measured = tuned_settings(settings.data_dir, provider=settings.provider, pack=settings.pack)
     except ValidationError as error:
         raise SettingsError("setting_invalid", "; ".join(_explain(problem) for problem in error.errors())) from None
+    except ValueError as error:
+        raise SettingsError("setting_invalid", str(error)) from None
+    free = measured.keys() - settings.model_fields_set
+    return settings.model_copy(update=measured) if free == measured.keys() else settings
 
 
 def _refuse_unknown() -> None:

@@ -11,7 +11,9 @@ from benchmarks.commands import (
     memory,
     pad,
     pairs,
+    peers,
     pipeline,
+    scale,
     service,
     tokens,
     train_pad,
@@ -29,9 +31,11 @@ app.command()(pairs.pairs)
 app.command()(calibrate.calibrate)
 app.command()(fairness.fairness)
 app.command()(pipeline.pipeline)
+app.command()(peers.peers)
 app.command()(attacks.attacks)
 app.command()(contention.contention)
 app.command()(service.service)
+app.command("scale")(scale.scale_command)
 app.command()(memory.memory)
 app.command()(tokens.tokens)
 app.command()(pad.pad)

@@ -9,8 +9,8 @@ import os
 import secrets
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -22,11 +22,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from benchmarks.registration import Filing, Registrant, Registration
-from benchmarks.service import running_service
+from benchmarks.replicas import replica, store_in
 from verify.audit import verify_chain
 from verify.clients import Clients
 from verify.cluster import connect_to
-from verify.embedded import EmbeddedValkey
 from verify.store import Store
 
 PEOPLE_A_CASE = 10
@@ -109,8 +108,8 @@ async def contend(plan: Plan, photo: bytes, *, advance: Advance) -> Outcome:
     `advance` is called after each token that was made, and each redemption.
     """
     with TemporaryDirectory(prefix="heyan-contention-") as folder:
-        async with _store_in(Path(folder)) as embedded, AsyncExitStack() as stack:
-            urls = [_replica(stack, Path(folder), number, embedded.url) for number in range(plan.processes)]
+        async with store_in(Path(folder)) as embedded, AsyncExitStack() as stack:
+            urls = [replica(stack, Path(folder), number, embedded.url).url for number in range(plan.processes)]
             async with Store(connect_to(embedded.url)) as store:
                 _, key = await Clients(store, secrets.token_bytes).create("contention", mode="test")
                 desks = [_desk(url, key) for url in urls]
@@ -129,26 +128,6 @@ async def contend(plan: Plan, photo: bytes, *, advance: Advance) -> Outcome:
                 recovered = [await _cut_off(http[0], urls[0], key, token) for token in cut]
                 found = await _found(store, [*cases, *later])
                 return _outcome(plan, told, found, recovered, seconds)
-
-
-@asynccontextmanager
-async def _store_in(folder: Path) -> AsyncIterator[EmbeddedValkey]:
-    """A store that is started again when it dies."""
-    embedded = EmbeddedValkey(folder / "store")
-    await embedded.start(supervise=True)
-    try:
-        yield embedded
-    finally:
-        await embedded.close()
-
-
-def _replica(stack: AsyncExitStack, folder: Path, number: int, store_url: str) -> str:
-    """One more process of the service; all share store and keys."""
-    data_dir, keys = folder / f"replica-{number}", folder / "keys"
-    data_dir.mkdir()
-    keys.mkdir(exist_ok=True)
-    (data_dir / "keys").symlink_to(keys)
-    return stack.enter_context(running_service(data_dir, store_url=store_url)).url
 
 
 def _desk(url: str, key: str) -> Registration:

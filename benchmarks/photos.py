@@ -83,6 +83,20 @@ def people_in(folder: Path) -> tuple[PersonPhotos, ...]:
     return tuple(sorted(people, key=lambda person: (-len(person.photos), person.name)))
 
 
+def portrait_pair(folder: Path | None, *, data_dir: Path) -> tuple[bytes, bytes]:
+    """Two portraits, of one person if there are two: the user's own, or two of `load_portraits`.
+
+    Raises:
+        PhotosError: the folder shows fewer than three people.
+        ModelError: as `load_portraits`.
+    """
+    if folder is None:
+        portraits = load_portraits(data_dir)
+        return portraits["person_a_1"], portraits["person_a_2"]
+    first, *others = people_in(folder)
+    return first.photos[0], (first.photos[1] if len(first.photos) > 1 else others[0].photos[0])
+
+
 class PhotosError(Exception):
     """`photos_insufficient`: a directory does not hold what is needed."""
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import thread_time
 
-import cv2
-import numpy as np
 import simplejpeg
 
 from benchmarks.phone.replay import Replay, record_session
@@ -25,10 +23,6 @@ from models.image import Frame, Luma, decode_image
 from models.pose import pose_from_landmarks
 from models.tracking import follow_tracks, seed_tracks
 from verify.live import LiveSession
-
-LONG_SIDE_640 = 640
-TWO_MEGAPIXELS = 2_000_000
-JPEG_QUALITY = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +79,6 @@ def measure_live_frame(photo: bytes, *, engine: Engine, rounds: int, advance: Ca
     means = {name: Timed(tuple(each / frames for each in timed.milliseconds)) for name, timed in sessions.items()}
     signals = Timed(tuple(_signals_ms(replay, engine) / frames for _ in range(rounds)))
     return Measured({**means, "liveness signals": signals, **_frame_stages(replay, engine, rounds=20 * rounds)})
-
-
-def scaled_photos(photos: Sequence[bytes], *, long_side: int | None = None, pixels: int | None = None) -> list[bytes]:
-    """The photos as JPEG of a given long side or number of pixels."""
-    return [_scaled(photo, long_side, pixels) for photo in photos]
 
 
 def _frame_stages(replay: Replay, engine: Engine, *, rounds: int) -> dict[str, Timed]:
@@ -160,13 +149,3 @@ def _run_bare(jpegs: Sequence[bytes], runs: list[Run]) -> None:
 def _decode_bare(jpegs: Sequence[bytes]) -> None:
     for jpeg in jpegs:
         simplejpeg.decode_jpeg(jpeg, colorspace="BGR")
-
-
-def _scaled(photo: bytes, long_side: int | None, pixels: int | None) -> bytes:
-    picture = decode_image(photo).pixels
-    height, width = picture.shape[:2]
-    scale = long_side / max(height, width) if long_side else float(np.sqrt((pixels or 1) / (height * width)))
-    size = (round(width * scale), round(height * scale))
-    resized = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    coded: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(resized), quality=JPEG_QUALITY, colorspace="BGR")
-    return coded

@@ -12,6 +12,7 @@ from benchmarks.calibration.labelled import LabelsError
 from benchmarks.outcome_file import OutcomeFileError
 from benchmarks.pairs_file import PairsError
 from benchmarks.photos import PhotosError
+from benchmarks.report.writing import DocumentError
 from benchmarks.service import ServiceError
 from benchmarks.tokens.bare import NotAppliedError
 from models.errors import ModelsError
@@ -21,6 +22,7 @@ BAD_INPUT = 2
 
 KNOWN = (
     CalibratingError,
+    DocumentError,
     LabelsError,
     ModelsError,
     NotAppliedError,

@@ -1,6 +1,6 @@
 """`heyan-bench pipeline`: what the pipeline costs beside the networks in it."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -8,25 +8,28 @@ import cv2
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from benchmarks.commands.failing import explained
+from benchmarks.commands.outputs import DocsFile, HtmlFile, JsonFile, deliver
 from benchmarks.machine import describe_machine
-from benchmarks.photos import load_portraits, people_in
-from benchmarks.pipeline import (
-    LONG_SIDE_640,
-    TWO_MEGAPIXELS,
-    Measured,
-    measure_comparison,
-    measure_live_frame,
-    scaled_photos,
-)
+from benchmarks.photo_sizes import LONG_SIDE_640, TWO_MEGAPIXELS, scaled_photos
+from benchmarks.photos import portrait_pair
+from benchmarks.pipeline import Measured, measure_comparison, measure_live_frame
+from benchmarks.report.document import Chart, Report, Section
 from models.engine import Engine
 from models.prepare import default_data_dir
 
+TITLES = {
+    "640": "1:1 of two photos of 640 pixels",
+    "2mp": "1:1 of two photos of 2 megapixels",
+    "live_frame": "a frame of 480 x 640 of a live session",
+}
+
 
 def pipeline(
-    as_json: Annotated[Path | None, typer.Option("--json", help="write the figures as JSON")] = None,
+    as_json: JsonFile = None,
+    html: HtmlFile = None,
+    docs: DocsFile = None,
     rounds: Annotated[int, typer.Option(min=3, help="rounds of interleaved runs")] = 15,
     photos: Annotated[
         Path | None, typer.Option(help="your own portraits, two of one person first", exists=True, file_okay=False)
@@ -35,27 +38,44 @@ def pipeline(
     """Each stage of a 1:1 comparison and of a live frame, beside bare decoding and bare networks; one thread."""
     cv2.setNumThreads(1)
     with explained():
-        pair = _pair(photos)
+        pair = portrait_pair(photos, data_dir=default_data_dir())
         engine = Engine.open(data_dir=default_data_dir(), threads=1)
         measured = _measure_all(pair, engine, rounds)
-    show(measured, Console())
-    if as_json is not None:
-        content = {
-            **{f"ratio_{name}": round(each.ratio, 4) for name, each in measured.items()},
-            "stages_ms": {name: each.stages_ms for name, each in measured.items()},
-            "rounds": rounds,
-            "machine": describe_machine(engine),
-        }
-        as_json.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        report = _report(measured, describe_machine(engine), rounds=rounds)
+        deliver(report, _figures(measured, rounds), as_json=as_json, html=html, docs=docs)
 
 
-def show(measured: dict[str, Measured], console: Console) -> None:
-    """One table a piece of work."""
-    for name, each in measured.items():
-        table = Table("stage", "median ms", "quartiles apart", title=f"{name}: whole ÷ bare = {each.ratio:.3f}")
-        for stage, timed in each.timed.items():
-            table.add_row(stage, f"{timed.median:.3f}", f"{timed.spread:.3f}")
-        console.print(table)
+def _figures(measured: Mapping[str, Measured], rounds: int) -> dict[str, object]:
+    return {
+        **{f"ratio_{name}": round(each.ratio, 4) for name, each in measured.items()},
+        "stages_ms": {name: each.stages_ms for name, each in measured.items()},
+        "rounds": rounds,
+    }
+
+
+def _report(measured: Mapping[str, Measured], machine: Mapping[str, object], *, rounds: int) -> Report:
+    ratios = "; ".join(f"{TITLES[name]}: {each.ratio:.3f}" for name, each in measured.items())
+    return Report(
+        command="heyan-bench pipeline",
+        verdict=f"the whole ÷ (bare decoding and bare networks): {ratios}",
+        sections=tuple(_section(name, each, rounds) for name, each in measured.items()),
+        machine=machine,
+    )
+
+
+def _section(name: str, measured: Measured, rounds: int) -> Section:
+    stages = {stage: timed for stage, timed in measured.timed.items() if stage not in {"whole", "bare"}}
+    return Section(
+        title=f"{TITLES[name]}: whole ÷ bare = {measured.ratio:.3f}",
+        headings=("stage", "median ms", "quartiles apart"),
+        rows=tuple((stage, f"{t.median:.3f}", f"{t.spread:.3f}") for stage, t in measured.timed.items()),
+        note=f"{rounds} interleaved rounds, one thread; the ratio is the median over rounds.",
+        chart=Chart(
+            title=f"stages, {TITLES[name]}",
+            unit="milliseconds",
+            series={stage: timed.milliseconds for stage, timed in stages.items()},
+        ),
+    )
 
 
 def _measure_all(pair: tuple[bytes, bytes], engine: Engine, rounds: int) -> dict[str, Measured]:
@@ -72,11 +92,3 @@ def _measure_all(pair: tuple[bytes, bytes], engine: Engine, rounds: int) -> dict
             "2mp": measure_comparison((large[0], large[1]), engine=engine, rounds=rounds, advance=advance),
             "live_frame": measure_live_frame(small[0], engine=engine, rounds=rounds, advance=advance),
         }
-
-
-def _pair(photos: Path | None) -> tuple[bytes, bytes]:
-    if photos is None:
-        portraits = load_portraits(default_data_dir())
-        return portraits["person_a_1"], portraits["person_a_2"]
-    first, *others = people_in(photos)
-    return first.photos[0], (first.photos[1] if len(first.photos) > 1 else others[0].photos[0])

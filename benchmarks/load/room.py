@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic, process_time
@@ -49,11 +49,12 @@ class Figures:
 
 @dataclass(slots=True)
 class Room:
-    """Phones on one service. Each visit has a number of its own, so that none looks like another."""
+    """Phones on one service. Each visit has a number of its own, so that none looks like another; rooms whose services
+    share a store share the numbers as well."""
 
     service: Service
     reels: Sequence[Reel]
-    _numbers: "count[int]" = field(default_factory=count, init=False)
+    numbers: Iterator[int] = field(default_factory=count)
 
     async def run(self, phones: int, *, seconds: float, advance: Callable[[], object]) -> Figures:
         """So many phones begin visits for so many seconds, and end those; `advance` after each visit.
@@ -97,7 +98,7 @@ class Room:
     async def _phone(self, http: httpx.AsyncClient, until: float, advance: Callable[[], object]) -> list[Visit]:
         visits: list[Visit] = []
         while monotonic() < until:
-            number = next(self._numbers)
+            number = next(self.numbers)
             cut, place = divmod(number, len(self.reels))
             visits.append(await visit(http, self.reels[place], number=number, cut=cut, until=until))
             advance()

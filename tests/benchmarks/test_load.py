@@ -20,6 +20,7 @@ from benchmarks.load.knee import FRAME_P95_MS, carried, find_knee, numbers_of_ph
 from benchmarks.load.player import CUTS, Player
 from benchmarks.load.reels import LIT, Clip, Reel, Take
 from benchmarks.load.room import Figures, _per_hour
+from benchmarks.load.scaling import Step
 from benchmarks.load.strips import ROW, Strips, StripShutter
 from benchmarks.load.visit import Visit
 from benchmarks.phone.camera import Camera
@@ -249,3 +250,33 @@ def test_growth_is_measured_over_sessions_that_are_all_concluded(
     assert (told["sessions"], told["warm_up"], told["not_concluded"]) == (4, 4, 0)
     assert told["rss_mb"] > 50
     assert abs(told["growth_mb"]) < told["rss_mb"]
+
+
+@given(st.integers(1, 500))
+def test_memory_is_read_at_even_parts_of_the_way(sessions: int) -> None:
+    parts = growth.parts_of(sessions)
+    assert sum(parts) == sessions
+    assert len(parts) == min(10, sessions)
+    assert max(parts) - min(parts) <= 1
+
+
+def test_processes_on_one_store_are_counted_together() -> None:
+    step = Step(2, (GOOD, replace(GOOD, frame_ms={**GOOD.frame_ms, "p95": 70.0}, accepted_lost=1)))
+    assert step.frames_per_s == pytest.approx(2 * GOOD.frames_per_s)
+    assert step.verifications_per_hour == 2 * GOOD.verifications_per_hour
+    assert (step.worst_frame_p95_ms, step.accepted_lost) == (70.0, 1)
+    assert Step(1, (replace(GOOD, frame_ms={"p95": None}),)).worst_frame_p95_ms is None
+
+
+def test_two_processes_on_one_store_verify_a_person_each(tmp_path: Path) -> None:
+    kept = tmp_path / "scale.json"
+    command = ["scale", "--processes", "2", "--phones", "1", "--seconds", "1", "--json", str(kept)]
+    found = CliRunner().invoke(app, command)
+    assert found.exit_code == 0, found.output
+    told = json.loads(kept.read_text("utf-8"))
+    assert [len(step["each"]) for step in told["steps"]] == [1, 2]
+    assert told["accepted_lost"] == 0
+    assert told["frames_per_s"]["2"] > 0
+    outcomes = [each["outcomes"] for step in told["steps"] for each in step["each"]]
+    assert sum(sum(each.values()) for each in outcomes) == 3
+    assert sum(each.get("accepted", 0) for each in outcomes) >= 1, outcomes

@@ -1,0 +1,1 @@
+"""Other systems behind one door: two photos' bytes in, a similarity out. Each is optional."""
