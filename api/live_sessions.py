@@ -32,7 +32,7 @@ TICK_SECONDS = 0.1
 PROMPTS = frozenset({"ask", "rest", "light"})
 """Messages that carry a nonce: one is in force at a time."""
 
-RESULT_SECONDS = 1.0
+RESULT_SECONDS = 0.35
 """The result leaves this long after the last frame, or a multiple of it: see `Timing.result_seconds`."""
 
 

@@ -65,8 +65,8 @@ def _reduced(
     height, width = pixels.shape[:2]
     left, top = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, [width - 1, height - 1])
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, [left + 1, top + 1], [width, height])
-    crop = pixels[top:bottom, left:right]
-    size = (max(1, crop.shape[1] // factor), max(1, crop.shape[0] // factor))
+    size = (max(1, (right - left) // factor), max(1, (bottom - top) // factor))
+    crop = pixels[top : top + size[1] * factor, left : left + size[0] * factor]
     small = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
     stretch = np.array([crop.shape[1] / size[0], crop.shape[0] / size[1]])
     linear = matrix[:, :2] * stretch

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.image import Frame
+from models.image import Frame, halved_to
 from models.session import Network
 
 STRIDES = (8, 16, 32)
@@ -139,14 +139,15 @@ def _anchors(width: int, finest: int) -> tuple[NDArray[np.float32], NDArray[np.f
 
 def _canvas(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     """A resized copy, padded with black to the right and below to multiples of the largest stride."""
-    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    source, rest = halved_to(pixels, scale)
+    height, width = (max(1, round(side * rest)) for side in source.shape[:2])
     coarsest = STRIDES[-1]
     canvas = np.zeros((-(-height // coarsest) * coarsest, -(-width // coarsest) * coarsest, 3), np.uint8)
-    method = cv2.INTER_AREA if scale < LINEAR_FROM else cv2.INTER_LINEAR
-    if scale == 1.0:
-        canvas[:height, :width] = pixels
+    method = cv2.INTER_AREA if rest < LINEAR_FROM else cv2.INTER_LINEAR
+    if rest == 1.0:
+        canvas[:height, :width] = source
     else:
-        cv2.resize(pixels, (width, height), dst=canvas[:height, :width], interpolation=method)
+        cv2.resize(source, (width, height), dst=canvas[:height, :width], interpolation=method)
     return canvas
 
 

@@ -35,7 +35,7 @@ class Figures:
     frame_ms: Milliseconds
     """From a frame's arrival to its answer, by the service's own histogram."""
     decision_ms: Milliseconds
-    """From the end of the last cue to the result, which leaves on a grid of a second; as the phone sees it."""
+    """From the end of the last cue to the result, which leaves on a grid; as the phone sees it."""
     outcomes: dict[str, int]
     refused_503: int
     accepted_lost: int

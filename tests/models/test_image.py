@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from models import image as image_module
 from models.errors import ImageError
-from models.image import Frame, ImageLimits, decode_image
+from models.image import Frame, ImageLimits, decode_image, halved_to
 
 
 def gradient(width: int = 64, height: int = 48) -> Image.Image:
@@ -182,3 +182,27 @@ def test_a_frame_of_a_view_is_contiguous() -> None:
     turned = np.zeros((8, 6, 3), np.uint8)[::-1]
     assert Frame(turned).pixels.flags.c_contiguous
     assert cv2.cvtColor(Frame(turned).pixels, cv2.COLOR_BGR2GRAY).shape == (8, 6)
+
+
+@given(st.integers(1, 900), st.integers(1, 900), st.floats(0.02, 3))
+def test_a_picture_is_halved_until_little_is_left_to_scale(width: int, height: int, scale: float) -> None:
+    picture = np.zeros((height, width, 3), np.uint8)
+    found, rest = halved_to(picture, scale)
+    halvings = round(float(np.log2(rest / scale)))
+    assert rest == scale * 2**halvings
+    assert found.shape[:2] == (height >> halvings, width >> halvings)
+    assert rest > 0.5 or min(found.shape[:2]) == 1
+    assert halvings == 0 or rest <= 1
+
+
+def test_halves_are_means_of_whole_squares_and_a_picture_of_twice_the_size_is_resized_as_ever() -> None:
+    picture = np.random.default_rng(3).integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    quarter, rest = halved_to(picture, 0.25)
+    squares = picture.reshape(16, 4, 12, 4, 3).astype(np.float64).mean(axis=(1, 3))
+    assert rest == 1.0
+    assert np.abs(quarter - squares).max() <= 1.0
+    half, _ = halved_to(picture, 0.5)
+    assert np.array_equal(half, cv2.resize(picture, (24, 32), interpolation=cv2.INTER_AREA))
+    assert np.array_equal(half, halved_to(picture[:, :], 0.5)[0])
+    odd, _ = halved_to(np.pad(picture, ((0, 1), (0, 1), (0, 0))), 0.5)
+    assert np.array_equal(odd, half)
