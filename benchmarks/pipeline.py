@@ -6,6 +6,7 @@ whole work gave them. One thread.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from time import thread_time
 
 import simplejpeg
@@ -21,6 +22,7 @@ from models.embedding import cosine
 from models.engine import Engine
 from models.image import Frame, Luma, decode_image
 from models.pose import pose_from_landmarks
+from models.session import Network
 from models.tracking import follow_tracks, seed_tracks
 from verify.live import LiveSession
 
@@ -64,7 +66,27 @@ def measure_comparison(
     return Measured(interleaved(works, rounds=rounds, advance=advance))
 
 
-def measure_live_frame(photo: bytes, *, engine: Engine, rounds: int, advance: Callable[[], object]) -> Measured:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCost:
+    """Processor seconds of a live verification against a stored reference, from the first frame to the evidence.
+
+    What is done once a session (faces compared, the attack detector, weighing the evidence) is counted once, what is
+    done for every frame as many times as there are frames.
+    """
+
+    once_s: float
+    frame_s: float
+    played_frames: int
+    """Frames of the session that was measured."""
+
+    def of(self, frames: int) -> float:
+        """Of a session of so many frames."""
+        return self.once_s + frames * self.frame_s
+
+
+def measure_live_frame(
+    photo: bytes, *, engine: Engine, rounds: int, advance: Callable[[], object]
+) -> tuple[Measured, LiveCost]:
     """One frame of a live session in the mean over a whole session, as the service does it; stages of one frame."""
     replay = record_session(photo, engine=engine, seed=1)
     recorded = recording(engine)
@@ -78,7 +100,29 @@ def measure_live_frame(photo: bytes, *, engine: Engine, rounds: int, advance: Ca
     frames = len(replay.frames)
     means = {name: Timed(tuple(each / frames for each in timed.milliseconds)) for name, timed in sessions.items()}
     signals = Timed(tuple(_signals_ms(replay, engine) / frames for _ in range(rounds)))
-    return Measured({**means, "liveness signals": signals, **_frame_stages(replay, engine, rounds=20 * rounds)})
+    cost = _live_cost(replay, recorded.runs, engine, rounds=rounds)
+    return Measured({**means, "liveness signals": signals, **_frame_stages(replay, engine, rounds=20 * rounds)}), cost
+
+
+def _live_cost(replay: Replay, runs: Sequence[Run], engine: Engine, *, rounds: int) -> LiveCost:
+    """Medians over rounds, on this thread."""
+    once = [
+        run for run in runs if run[0] != Network(engine.detector.network._session, engine.detector.network.provider)
+    ]
+    wholes, parts = list[float](), list[float]()
+    for _ in range(rounds):
+        session = replay.session(engine)
+        started = thread_time()
+        replay.feed_to(session)
+        fed = thread_time()
+        session.evidence()
+        weighed = thread_time()
+        run_bare(once)
+        wholes.append(weighed - started)
+        parts.append(weighed - fed + thread_time() - weighed)
+    frames = len(replay.frames)
+    once_s = median(parts)
+    return LiveCost(once_s=once_s, frame_s=(median(wholes) - once_s) / frames, played_frames=frames)
 
 
 def _frame_stages(replay: Replay, engine: Engine, *, rounds: int) -> dict[str, Timed]:

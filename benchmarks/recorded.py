@@ -1,5 +1,6 @@
 """Records what the networks are given while some work runs, so that the bare networks can be run on the very same."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -50,7 +51,7 @@ def recording(engine: Engine) -> Recording:
     return Recording(copied, runs)
 
 
-def run_bare(runs: list[Run]) -> None:
+def run_bare(runs: Sequence[Run]) -> None:
     """The recorded runs again, and nothing else."""
     for network, pictures in runs:
         network.run(pictures)

@@ -25,6 +25,7 @@ def test_the_bench_writes_its_figures(tmp_path: Path) -> None:
         assert content["stages_ms"][name]["whole"] > 0
         assert content["stages_ms"][name]["bare"] > 0
     assert content["machine"]["engine"]["threads"] == "1"
+    assert 0 < content["cpu_s_live_verification"] < 60
 
 
 def test_a_recorded_session_passes_again(portraits: dict[str, bytes], engine: Engine) -> None:
