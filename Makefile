@@ -6,7 +6,7 @@ SET_UP := $(VENV)/.set-up
 TLS ?=
 TEST ?=
 
-.PHONY: run demo example test screens lint types imports format lock clean
+.PHONY: run demo example test faults screens lint types imports format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -34,6 +34,10 @@ example: $(SET_UP)  ## heyan and a registration service that uses it, side by si
 test: $(SET_UP) lint  ## lint, types, import direction and all tests
 	$(BIN)/heyan models prepare
 	$(BIN)/python -m pytest
+
+faults: $(SET_UP)  ## hurt a service under load in every way that is known, and write what came of it into docs/reliability.md
+	$(BIN)/heyan models prepare
+	$(BIN)/heyan-bench faults --docs docs/reliability.md
 
 screens: $(SET_UP)  ## pictures of the pages for docs/screens.md, and of every state in build/screens (needs chromium)
 	$(BIN)/heyan models prepare

@@ -8,6 +8,7 @@ from benchmarks.commands import (
     contention,
     demo,
     fairness,
+    faults,
     memory,
     pad,
     pairs,
@@ -34,6 +35,7 @@ app.command()(pipeline.pipeline)
 app.command()(peers.peers)
 app.command()(attacks.attacks)
 app.command()(contention.contention)
+app.command()(faults.faults)
 app.command()(service.service)
 app.command("scale")(scale.scale_command)
 app.command()(memory.memory)

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from time import monotonic
 
 from models.prepare import default_data_dir
 
+HEYAN = Path(sys.executable).with_name("heyan")
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
@@ -41,10 +42,11 @@ class Service:
 
 
 @contextmanager
-def running_service(data_dir: Path, **settings: str) -> Iterator[Service]:
+def running_service(data_dir: Path, *, program: Sequence[str | Path] = (HEYAN,), **settings: str) -> Iterator[Service]:
     """Start `heyan serve` on a data directory of its own, with the weights of the default one; stop it at the end.
 
-    `settings`: further settings without their prefix, such as `live_sessions="2"`.
+    `program`: what is started in place of `heyan`. `settings`: further settings without their prefix, such as
+    `live_sessions="2"`.
 
     Raises:
         ServiceError: it ended or said nothing for a minute.
@@ -54,7 +56,7 @@ def running_service(data_dir: Path, **settings: str) -> Iterator[Service]:
         (data_dir / "models").symlink_to(default_data_dir().absolute() / "models")
     with (data_dir / "service.log").open("wb") as log:
         process = subprocess.Popen(
-            [Path(sys.executable).with_name("heyan"), "serve", "--port", "0"],
+            [*program, "serve", "--port", "0"],
             env=_environment(data_dir, settings),
             stdout=subprocess.PIPE,
             stderr=log,

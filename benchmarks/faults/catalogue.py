@@ -1,0 +1,295 @@
+"""What is done to a service, by name: each hurts it, waits, and mends it, while callers go on.
+
+What must never happen meanwhile each looks for itself, beside what callers look for.
+"""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from benchmarks.faults.errands import Told
+from benchmarks.faults.town import Replica, Town
+from benchmarks.service import HEYAN, ServiceError
+from models.prepare import default_data_dir
+
+HOLD_SECONDS = 3.0
+"""For so long a fault lasts, if it does not end by itself."""
+LATE_SECONDS = 0.15
+SKEW_SECONDS = 3600
+SKEWED = (
+    "import sys, time; ahead, real = float(sys.argv.pop(1)), time.time; time.time = lambda: real() + ahead; "
+    "from api.cli import main; main()"
+)
+"""A service whose process clock is wrong; everything else is as ever."""
+SPARE_FILES = 3
+"""Open files that a process may have beyond those it has."""
+NO_DATA = ("*.lock", "*.sock", "*.log")
+"""Files of a store's directory that are no part of a backup."""
+FULL_BYTES = 65536
+"""What the store may still write before its disk is full."""
+
+
+@dataclass(slots=True)
+class Scene:
+    """Where a fault happens. The first replica is the one that is hurt, if one is."""
+
+    town: Town
+    told: Told
+
+    @property
+    def victim(self) -> Replica:
+        """The first replica."""
+        return self.town.replicas[0]
+
+    def note(self, wrong: str) -> None:
+        """Remember what must never happen."""
+        self.told.wrong.append(wrong)
+
+
+Hurt = Callable[[Scene], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`what`: for the table, in a few words."""
+
+    what: str
+    hurt: Hurt
+
+
+async def replica_killed(scene: Scene) -> None:
+    await scene.victim.kill()
+    await asyncio.sleep(HOLD_SECONDS)
+    await scene.victim.start()
+
+
+async def store_killed(scene: Scene) -> None:
+    (await scene.town.store_process()).kill()
+
+
+async def everything_killed(scene: Scene) -> None:
+    store = await scene.town.store_process()
+    await asyncio.gather(*(each.kill() for each in scene.town.replicas))
+    store.kill()
+    await asyncio.sleep(HOLD_SECONDS)
+    await asyncio.gather(*(each.start() for each in scene.town.replicas))
+
+
+async def store_frozen(scene: Scene) -> None:
+    store = await scene.town.store_process()
+    store.suspend()
+    try:
+        await asyncio.sleep(HOLD_SECONDS)
+    finally:
+        store.resume()
+
+
+async def link_cut(scene: Scene) -> None:
+    scene.victim.link.cut()
+    await _must_not_be_ready(scene)
+    await asyncio.sleep(HOLD_SECONDS)
+    scene.victim.link.down = False
+
+
+async def link_slow(scene: Scene) -> None:
+    scene.victim.link.delay_seconds = LATE_SECONDS
+    await asyncio.sleep(HOLD_SECONDS)
+    scene.victim.link.delay_seconds = 0.0
+
+
+def clock_wrong(seconds: int) -> Hurt:
+    """The first replica's process is started again with a clock that is so far off."""
+
+    async def hurt(scene: Scene) -> None:
+        await scene.victim.stop()
+        with suppress(ServiceError):  # it may refuse to start at all
+            await scene.victim.start((sys.executable, "-c", SKEWED, str(seconds)))
+        await _must_not_be_ready(scene)
+        await asyncio.sleep(HOLD_SECONDS)
+        await scene.victim.stop()
+        await scene.victim.start()
+
+    return hurt
+
+
+async def cache_damaged(scene: Scene) -> None:
+    models = await _own_weights(scene)
+    _damage(next((models / "compiled").glob("sface*.onnx")))
+    await _must_not_start(scene, "model_checksum_mismatch")
+    await _prepare(scene)
+    await scene.victim.start()
+
+
+async def weights_damaged(scene: Scene) -> None:
+    models = await _own_weights(scene)
+    source = next((models / "sources").glob("face_recognition*.onnx"))
+    kept = source.read_bytes()
+    _damage(source)
+    shutil.rmtree(models / "compiled")
+    await _must_not_start(scene, "model_missing")
+    source.write_bytes(kept)
+    await _prepare(scene)
+    await scene.victim.start()
+
+
+async def keys_rotated(scene: Scene) -> None:
+    """At once: what was signed with the key before must not be redeemed with less than its public key still there."""
+    done = await _command(scene.victim.folder, "keys", "rotate", "--key", "test", "--at-once")
+    if done.returncode:
+        scene.note(f"keys were not rotated: {done.stderr[-300:]}")
+
+
+async def files_exhausted(scene: Scene) -> None:
+    process = scene.victim.process
+    soft, hard = process.rlimit(psutil.RLIMIT_NOFILE)
+    process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + SPARE_FILES, hard))
+    try:
+        await _crowd(scene)
+        await asyncio.sleep(HOLD_SECONDS)
+    finally:
+        process.rlimit(psutil.RLIMIT_NOFILE, (soft, hard))
+
+
+async def memory_exhausted(scene: Scene) -> None:
+    process = scene.victim.process
+    soft, hard = process.rlimit(psutil.RLIMIT_AS)
+    process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms, hard))
+    try:
+        await asyncio.sleep(HOLD_SECONDS)
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            process.rlimit(psutil.RLIMIT_AS, (soft, hard))
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            await scene.victim.stop()
+            await scene.victim.start()
+
+
+async def disk_full(scene: Scene) -> None:
+    """No file of the store may grow by more than a little: what a full disk says to a write, this says too."""
+    store = await scene.town.store_process()
+    largest = max(path.stat().st_size for path in scene.town.embedded.folder.rglob("*") if path.is_file())
+    soft, hard = store.rlimit(psutil.RLIMIT_FSIZE)
+    store.rlimit(psutil.RLIMIT_FSIZE, (largest + FULL_BYTES, hard))
+    try:
+        await asyncio.sleep(2 * HOLD_SECONDS)
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            store.rlimit(psutil.RLIMIT_FSIZE, (soft, hard))
+
+
+async def backup_restored(scene: Scene) -> None:
+    """What was redeemed after the backup was made must not be redeemed again; what was told before is all there."""
+    backup = scene.town.folder / "backup"
+    before = scene.told.acknowledged()
+    await asyncio.to_thread(
+        shutil.copytree, scene.town.embedded.folder, backup, ignore=shutil.ignore_patterns(*NO_DATA)
+    )
+    await asyncio.sleep(HOLD_SECONDS)
+    await asyncio.gather(*(each.stop() for each in scene.town.replicas))
+    since = scene.told.keep_only(before)
+    await scene.town.restore(backup)
+    done = await _command(scene.victim.folder, "store", "restored", store_url=scene.town.embedded.url)
+    if done.returncode:
+        scene.note(f"`heyan store restored` failed: {done.stderr[-300:]}")
+    await asyncio.gather(*(each.start() for each in scene.town.replicas))
+    if not since:
+        scene.note("nothing was redeemed after the backup: this says nothing")
+    async with httpx.AsyncClient(timeout=10, headers={"Authorization": f"Bearer {scene.town.api_key}"}) as http:
+        for body in since:
+            answer = await http.post(f"{scene.victim.url}/v1/tokens/redeem", json=body)
+            if answer.is_success:
+                scene.note("a token that was redeemed after the backup was redeemed again")
+
+
+FAULTS: Mapping[str, Fault] = {
+    "replica_killed": Fault("one of two replicas is killed, and started again", replica_killed),
+    "store_killed": Fault("the store is killed; what watches it starts it again", store_killed),
+    "everything_killed": Fault("store and replicas are killed, and started again", everything_killed),
+    "store_frozen": Fault("the store stops answering, and goes on later", store_frozen),
+    "link_cut": Fault("one replica cannot reach the store", link_cut),
+    "link_slow": Fault(
+        f"one replica's connection to the store is {1000 * LATE_SECONDS:.0f} ms late each way", link_slow
+    ),
+    "clock_ahead": Fault("the clock of one process is an hour ahead", clock_wrong(SKEW_SECONDS)),
+    "clock_behind": Fault("the clock of one process is an hour behind", clock_wrong(-SKEW_SECONDS)),
+    "cache_damaged": Fault("a compiled network is damaged; `heyan models prepare` mends it", cache_damaged),
+    "weights_damaged": Fault("a weight file is damaged and its compiled form lost", weights_damaged),
+    "keys_rotated": Fault("the signing key is replaced at once", keys_rotated),
+    "files_exhausted": Fault("one process may open no more files", files_exhausted),
+    "memory_exhausted": Fault("one process gets no more memory", memory_exhausted),
+    "disk_full": Fault("the store's files may not grow", disk_full),
+    "backup_restored": Fault("a backup of the store is restored, and `heyan store restored` run", backup_restored),
+}
+
+
+async def _must_not_be_ready(scene: Scene) -> None:
+    """Whoever asks the first replica is told not to send anybody there."""
+    if scene.victim.url is None:
+        return
+    async with httpx.AsyncClient(timeout=10) as http:
+        answer = await http.get(scene.victim.url + "/readyz")
+    if answer.is_success:
+        scene.note("a replica that must not serve said that it is ready")
+
+
+async def _must_not_start(scene: Scene, code: str) -> None:
+    try:
+        await scene.victim.start()
+    except ServiceError as error:
+        if code not in str(error):
+            scene.note(f"a replica did not say {code}: {error}")
+    else:
+        scene.note("a replica started on damaged weights")
+
+
+async def _own_weights(scene: Scene) -> Path:
+    """Stop the first replica and give it weights of its own, to be damaged."""
+    await scene.victim.stop()
+    models = scene.victim.folder / "models"
+    models.unlink()
+    await asyncio.to_thread(shutil.copytree, default_data_dir() / "models", models)
+    return models
+
+
+async def _prepare(scene: Scene) -> None:
+    done = await _command(scene.victim.folder, "models", "prepare")
+    if done.returncode:
+        scene.note(f"`heyan models prepare` did not mend the weights: {done.stderr[-300:]}")
+
+
+async def _command(data_dir: Path, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """`heyan` on a replica's data directory."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEYAN_")}
+    named = {f"HEYAN_{name.upper()}": value for name, value in settings.items()}
+    environment = {**inherited, "HEYAN_DATA_DIR": str(data_dir), **named}
+
+    def run() -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([HEYAN, *words], env=environment, capture_output=True, text=True, check=False)
+
+    return await asyncio.to_thread(run)
+
+
+async def _crowd(scene: Scene) -> None:
+    """More connections than the first replica has files for; they say nothing and go."""
+    url = httpx.URL(scene.victim.url or "")
+    opened = await asyncio.gather(
+        *(asyncio.open_connection(url.host, url.port) for _ in range(2 * SPARE_FILES)), return_exceptions=True
+    )
+    for each in opened:
+        if not isinstance(each, BaseException):
+            each[1].close()
+
+
+def _damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)

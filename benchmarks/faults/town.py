@@ -1,0 +1,111 @@
+"""A store and replicas of the service, each reached and hurt by itself."""
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from benchmarks.faults.link import Link, linked
+from benchmarks.service import HEYAN, Service, running_service
+from verify.clients import Clients
+from verify.cluster import connect_to
+from verify.embedded import EmbeddedValkey
+from verify.store import Store
+
+
+@dataclass(slots=True)
+class Replica:
+    """One process of the service; it can be killed and started again."""
+
+    folder: Path
+    link: Link
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _service: Service | None = None
+
+    @property
+    def url(self) -> str | None:
+        """Where it answers; None while it is not there."""
+        return None if self._service is None else self._service.url
+
+    @property
+    def process(self) -> psutil.Process:
+        """Raises LookupError while it is not there."""
+        if self._service is None:
+            raise LookupError("this replica is not running")
+        return psutil.Process(self._service.process.pid)
+
+    async def start(self, program: Sequence[str | Path] = (HEYAN,)) -> None:
+        """Raises ServiceError if it does not start; it is not there then."""
+        running = running_service(self.folder, program=program, store_url=self.link.url)
+        self._service = await asyncio.to_thread(self._stack.enter_context, running)
+
+    async def kill(self) -> None:
+        """SIGKILL: it cannot say goodbye."""
+        self.process.kill()
+        await self.stop()
+
+    async def stop(self) -> None:
+        """In peace, if it still lives."""
+        self._service = None
+        await asyncio.to_thread(self._stack.close)
+
+
+@dataclass(slots=True)
+class Town:
+    """All of it. `store` speaks to the store directly, past every link."""
+
+    folder: Path
+    embedded: EmbeddedValkey
+    store: Store
+    replicas: tuple[Replica, ...]
+    api_key: str
+
+    async def store_process(self) -> psutil.Process:
+        """The store's process."""
+        return psutil.Process(await self.store.process_id())
+
+    async def restore(self, backup: Path) -> None:
+        """Stop the store, put a backup in place of its data, start it. Replicas are to be stopped."""
+        await self.embedded.close()
+        for path in self.embedded.folder.iterdir():
+            if (backup / path.name).exists():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        await asyncio.to_thread(shutil.copytree, backup, self.embedded.folder, dirs_exist_ok=True)
+        await self.embedded.start(supervise=True)
+
+
+@asynccontextmanager
+async def town(folder: Path, *, replicas: int) -> AsyncIterator[Town]:
+    """Start everything, with a client in test mode; stop what is left of it at the end.
+
+    Raises:
+        ServiceError: a replica did not start.
+    """
+    embedded = EmbeddedValkey(folder / "store")
+    await embedded.start(supervise=True)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(embedded.close)
+        store = await stack.enter_async_context(Store(connect_to(embedded.url)))
+        _, api_key = await Clients(store, secrets.token_bytes).create("faults", mode="test")
+        found = list[Replica]()
+        for number in range(replicas):
+            link = await stack.enter_async_context(linked(folder / f"{number}.sock", embedded.socket))
+            found.append(Replica(_home(folder, number), link))
+            stack.push_async_callback(found[-1].stop)
+        await found[0].start()  # alone: it makes the keys that all share
+        await asyncio.gather(*(each.start() for each in found[1:]))
+        yield Town(folder, embedded, store, tuple(found), api_key)
+
+
+def _home(folder: Path, number: int) -> Path:
+    """A replica's data directory; all share keys."""
+    home, keys = folder / f"replica-{number}", folder / "keys"
+    home.mkdir()
+    keys.mkdir(exist_ok=True)
+    (home / "keys").symlink_to(keys)
+    return home
