@@ -12,12 +12,13 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import ConnectionError, NoScriptError, RedisError
 
 from verify.errors import StoreUnavailable
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
+BACKOFF = ExponentialWithJitterBackoff(base=0.02, cap=0.2)
 CONFIRM_MS = 2000
 """How long disks and replicas may take; a write that they have not confirmed by then is not acknowledged."""
 
@@ -153,12 +154,13 @@ def connect(
 
 
 def client(url: str, *, answer_seconds: float = ANSWER_SECONDS, repeats: int = 3) -> Redis:
-    """A pool of connections to one server."""
+    """A pool of connections to one server. What broke off is repeated; a server that says nothing is not asked again,
+    or a store that hangs would keep everybody for many times `answer_seconds`."""
     return Redis.from_url(
         url,
         socket_timeout=answer_seconds,
         socket_connect_timeout=CONNECT_SECONDS,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), repeats),
+        retry=Retry(BACKOFF, repeats, supported_errors=(ConnectionError,)),
     )
 
 

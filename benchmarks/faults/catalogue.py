@@ -5,22 +5,29 @@ What must never happen meanwhile each looks for itself, beside what callers look
 
 import asyncio
 import os
+import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+import numpy as np
 import psutil
+import simplejpeg
 
 from benchmarks.faults.errands import Told
 from benchmarks.faults.town import Replica, Town
 from benchmarks.service import HEYAN, ServiceError
 from models.prepare import default_data_dir
 
+FREEZE_SECONDS = 8.0
+"""Longer than the service waits for the store."""
 HOLD_SECONDS = 3.0
 """For so long a fault lasts, if it does not end by itself."""
 LATE_SECONDS = 0.15
@@ -34,8 +41,11 @@ SPARE_FILES = 3
 """Open files that a process may have beyond those it has."""
 NO_DATA = ("*.lock", "*.sock", "*.log")
 """Files of a store's directory that are no part of a backup."""
-FULL_BYTES = 65536
+FULL_BYTES = 4096
 """What the store may still write before its disk is full."""
+TROUBLE_SECONDS = 3.0
+LARGE_SIDE = 6000
+"""Of a photo: 36 megapixels, which the service takes, are 108 MB when decoded."""
 
 
 @dataclass(slots=True)
@@ -60,10 +70,11 @@ Hurt = Callable[[Scene], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`what`: for the table, in a few words."""
+    """`what`: for the table, in a few words. `felt`: whether somebody must have been refused meanwhile."""
 
     what: str
     hurt: Hurt
+    felt: bool = True
 
 
 async def replica_killed(scene: Scene) -> None:
@@ -88,7 +99,7 @@ async def store_frozen(scene: Scene) -> None:
     store = await scene.town.store_process()
     store.suspend()
     try:
-        await asyncio.sleep(HOLD_SECONDS)
+        await asyncio.sleep(FREEZE_SECONDS)
     finally:
         store.resume()
 
@@ -123,7 +134,8 @@ def clock_wrong(seconds: int) -> Hurt:
 
 async def cache_damaged(scene: Scene) -> None:
     models = await _own_weights(scene)
-    _damage(next((models / "compiled").glob("sface*.onnx")))
+    for path in (models / "compiled").glob("sface*.onnx"):
+        _damage(path)
     await _must_not_start(scene, "model_checksum_mismatch")
     await _prepare(scene)
     await scene.victim.start()
@@ -153,17 +165,20 @@ async def files_exhausted(scene: Scene) -> None:
     soft, hard = process.rlimit(psutil.RLIMIT_NOFILE)
     process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + SPARE_FILES, hard))
     try:
-        await _crowd(scene)
-        await asyncio.sleep(HOLD_SECONDS)
+        async with _crowd(scene):
+            await _expect_trouble(scene, "GET", "/healthz")
+            await asyncio.sleep(HOLD_SECONDS)
     finally:
         process.rlimit(psutil.RLIMIT_NOFILE, (soft, hard))
 
 
 async def memory_exhausted(scene: Scene) -> None:
+    """What is small still fits into what the process has; a large photo does not."""
     process = scene.victim.process
     soft, hard = process.rlimit(psutil.RLIMIT_AS)
     process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms, hard))
     try:
+        await _expect_trouble(scene, "POST", "/v1/compare", json={"photo_a": _large_photo(), "photo_b": _large_photo()})
         await asyncio.sleep(HOLD_SECONDS)
     finally:
         with suppress(psutil.NoSuchProcess):
@@ -174,14 +189,20 @@ async def memory_exhausted(scene: Scene) -> None:
 
 
 async def disk_full(scene: Scene) -> None:
-    """No file of the store may grow by more than a little: what a full disk says to a write, this says too."""
+    """No file of the store may grow by more than a little, also of a store that is started again meanwhile.
+
+    To the store that is a failed write, as on a full disk.
+    """
     store = await scene.town.store_process()
-    largest = max(path.stat().st_size for path in scene.town.embedded.folder.rglob("*") if path.is_file())
-    soft, hard = store.rlimit(psutil.RLIMIT_FSIZE)
-    store.rlimit(psutil.RLIMIT_FSIZE, (largest + FULL_BYTES, hard))
+    log = max(scene.town.embedded.folder.rglob("*.incr.aof"), key=lambda path: path.stat().st_mtime)
+    bound = log.stat().st_size + FULL_BYTES
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    store.rlimit(psutil.RLIMIT_FSIZE, (bound, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bound, hard))  # the store's next process inherits it from this one
     try:
         await asyncio.sleep(2 * HOLD_SECONDS)
     finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         with suppress(psutil.NoSuchProcess):
             store.rlimit(psutil.RLIMIT_FSIZE, (soft, hard))
 
@@ -223,7 +244,7 @@ FAULTS: Mapping[str, Fault] = {
     "clock_behind": Fault("the clock of one process is an hour behind", clock_wrong(-SKEW_SECONDS)),
     "cache_damaged": Fault("a compiled network is damaged; `heyan models prepare` mends it", cache_damaged),
     "weights_damaged": Fault("a weight file is damaged and its compiled form lost", weights_damaged),
-    "keys_rotated": Fault("the signing key is replaced at once", keys_rotated),
+    "keys_rotated": Fault("the signing key is replaced at once", keys_rotated, felt=False),
     "files_exhausted": Fault("one process may open no more files", files_exhausted),
     "memory_exhausted": Fault("one process gets no more memory", memory_exhausted),
     "disk_full": Fault("the store's files may not grow", disk_full),
@@ -278,15 +299,40 @@ async def _command(data_dir: Path, *words: str, **settings: str) -> "subprocess.
     return await asyncio.to_thread(run)
 
 
-async def _crowd(scene: Scene) -> None:
-    """More connections than the first replica has files for; they say nothing and go."""
+@asynccontextmanager
+async def _crowd(scene: Scene) -> AsyncIterator[None]:
+    """More connections than the first replica has files for; they say nothing."""
     url = httpx.URL(scene.victim.url or "")
     opened = await asyncio.gather(
         *(asyncio.open_connection(url.host, url.port) for _ in range(2 * SPARE_FILES)), return_exceptions=True
     )
-    for each in opened:
-        if not isinstance(each, BaseException):
-            each[1].close()
+    try:
+        yield
+    finally:
+        for each in opened:
+            if not isinstance(each, BaseException):
+                each[1].close()
+
+
+async def _expect_trouble(scene: Scene, method: str, path: str, **content: Any) -> None:
+    """A request that cannot be served now must fail, and be seen to: else the fault did nothing."""
+    headers = {"Authorization": f"Bearer {scene.town.api_key}"}
+    try:
+        async with httpx.AsyncClient(timeout=TROUBLE_SECONDS, headers=headers) as http:
+            answer = await http.request(method, f"{scene.victim.url}{path}", **content)
+    except httpx.TransportError as error:
+        scene.told.answers[type(error).__name__] += 1
+        return
+    if answer.is_success:
+        scene.note(f"{path} was served as if nothing were the matter")
+    else:
+        scene.told.answers[f"HTTP {answer.status_code}"] += 1
+
+
+def _large_photo() -> str:
+    """A JPEG of many pixels and few bytes, in base64."""
+    grey = np.full((LARGE_SIDE, LARGE_SIDE, 3), 127, np.uint8)
+    return b64encode(simplejpeg.encode_jpeg(grey, quality=50, colorspace="BGR")).decode("ascii")
 
 
 def _damage(path: Path) -> None:

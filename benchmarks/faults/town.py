@@ -12,7 +12,7 @@ import psutil
 
 from benchmarks.faults.link import Link, linked
 from benchmarks.service import HEYAN, Service, running_service
-from verify.clients import Clients
+from verify.clients import DEFAULT_SCOPES, Clients
 from verify.cluster import connect_to
 from verify.embedded import EmbeddedValkey
 from verify.store import Store
@@ -91,7 +91,9 @@ async def town(folder: Path, *, replicas: int) -> AsyncIterator[Town]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(embedded.close)
         store = await stack.enter_async_context(Store(connect_to(embedded.url)))
-        _, api_key = await Clients(store, secrets.token_bytes).create("faults", mode="test")
+        _, api_key = await Clients(store, secrets.token_bytes).create(
+            "faults", mode="test", scopes=(*DEFAULT_SCOPES, "compare")
+        )
         found = list[Replica]()
         for number in range(replicas):
             link = await stack.enter_async_context(linked(folder / f"{number}.sock", embedded.socket))

@@ -43,9 +43,10 @@ class Outcome:
 
     @property
     def holds(self) -> bool:
-        """Whether everything came out as it must."""
+        """Whether everything came out as it must; a fault that nobody felt has shown nothing."""
         bad = self.redeemed_twice or self.wrong or self.lost or self.chains_broken
-        return not bad and self.recovery_seconds is not None and self.redeemed > 0
+        felt = bool(self.answers) or not FAULTS[self.fault].felt
+        return not bad and felt and self.recovery_seconds is not None and self.redeemed > 0
 
 
 async def run_fault(name: str, photo: bytes, *, callers: int) -> Outcome:
