@@ -233,7 +233,7 @@ async def backup_restored(scene: Scene) -> None:
 
 FAULTS: Mapping[str, Fault] = {
     "replica_killed": Fault("one of two replicas is killed, and started again", replica_killed),
-    "store_killed": Fault("the store is killed; what watches it starts it again", store_killed),
+    "store_killed": Fault("the store is killed; what watches it starts it again", store_killed, felt=False),
     "everything_killed": Fault("store and replicas are killed, and started again", everything_killed),
     "store_frozen": Fault("the store stops answering, and goes on later", store_frozen),
     "link_cut": Fault("one replica cannot reach the store", link_cut),

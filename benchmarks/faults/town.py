@@ -64,6 +64,8 @@ class Town:
     store: Store
     replicas: tuple[Replica, ...]
     api_key: str
+    """Of a client in test mode."""
+    live_key: str
 
     async def store_process(self) -> psutil.Process:
         """The store's process."""
@@ -91,9 +93,9 @@ async def town(folder: Path, *, replicas: int) -> AsyncIterator[Town]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(embedded.close)
         store = await stack.enter_async_context(Store(connect_to(embedded.url)))
-        _, api_key = await Clients(store, secrets.token_bytes).create(
-            "faults", mode="test", scopes=(*DEFAULT_SCOPES, "compare")
-        )
+        clients = Clients(store, secrets.token_bytes)
+        _, api_key = await clients.create("faults", mode="test", scopes=(*DEFAULT_SCOPES, "compare"))
+        _, live_key = await clients.create("live faults", mode="live")
         found = list[Replica]()
         for number in range(replicas):
             link = await stack.enter_async_context(linked(folder / f"{number}.sock", embedded.socket))
@@ -101,7 +103,7 @@ async def town(folder: Path, *, replicas: int) -> AsyncIterator[Town]:
             stack.push_async_callback(found[-1].stop)
         await found[0].start()  # alone: it makes the keys that all share
         await asyncio.gather(*(each.start() for each in found[1:]))
-        yield Town(folder, embedded, store, tuple(found), api_key)
+        yield Town(folder, embedded, store, tuple(found), api_key, live_key)
 
 
 def _home(folder: Path, number: int) -> Path:

@@ -46,6 +46,28 @@ class Visit:
         return self.opened and self.outcome not in {"accepted", "retry", "rejected", "referred"}
 
 
+@dataclass(slots=True)
+class Entered:
+    """A person who has agreed, and holds the right to open sessions."""
+
+    case: str
+    phone: OnlinePhone
+    grant: Grant
+
+
+async def entered(http: httpx.AsyncClient, photo: bytes, *, number: int) -> Entered:
+    """A case for one person of that number, an invite, consent.
+
+    Raises:
+        httpx.HTTPError: the service refused.
+    """
+    desk = Registration(http)
+    person = Registrant(name=f"Person {number}", role="shareholder", id_number=f"E{number:08d}", photo=photo)
+    filing = await desk.open(person)
+    phone = OnlinePhone(http=http, actor=NOBODY, rng=Random(number))
+    return Entered(filing.id, phone, await phone.agree(await desk.invite(filing, filing.subjects[0])))
+
+
 async def visit(http: httpx.AsyncClient, reel: Reel, *, number: int, cut: int, until: float) -> Visit:
     """Verify once. `number` tells it from all others, `cut` its pictures from the person's others.
 
@@ -54,19 +76,25 @@ async def visit(http: httpx.AsyncClient, reel: Reel, *, number: int, cut: int, u
     Raises:
         httpx.HTTPError: the service refused something else than a session.
     """
-    found, started, rng = Visit(), monotonic(), Random(number)
-    player = Player(reel, number=cut, rng=rng)
-    desk = Registration(http)
-    person = Registrant(name=f"Person {number}", role="shareholder", id_number=f"E{number:08d}", photo=reel.photo)
-    filing = await desk.open(person)
-    phone = OnlinePhone(http=http, actor=NOBODY, rng=rng)
-    grant = await phone.agree(await desk.invite(filing, filing.subjects[0]))
-    attempt, waited = await _opened(phone, grant, found, until=until)
+    found, started = Visit(), monotonic()
+    player = Player(reel, number=cut, rng=Random(number))
+    person = await entered(http, reel.photo, number=number)
+    waited = await attempted(person, player, found, until=until)
+    found.seconds = monotonic() - started - waited
+    return found
+
+
+async def attempted(person: Entered, player: Player, found: Visit, *, until: float) -> float:
+    """One session of a person, from its opening to its end; gives the seconds that were waited for a place.
+
+    Raises:
+        httpx.HTTPError: the service refused something else than a session.
+    """
+    attempt, waited = await _opened(person.phone, person.grant, found, until=until)
     if attempt is not None:
         found.opened = True
         await _captured(attempt, player, found)
-    found.seconds = monotonic() - started - waited
-    return found
+    return waited
 
 
 async def _opened(phone: OnlinePhone, grant: Grant, found: Visit, *, until: float) -> tuple[Attempt | None, float]:
