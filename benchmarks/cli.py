@@ -6,6 +6,7 @@ from benchmarks.commands import (
     attacks,
     calibrate,
     contention,
+    degradations,
     demo,
     fairness,
     faults,
@@ -31,6 +32,7 @@ app.command()(demo.demo)
 app.command()(pairs.pairs)
 app.command()(calibrate.calibrate)
 app.command()(fairness.fairness)
+app.command()(degradations.degradations)
 app.command()(pipeline.pipeline)
 app.command()(peers.peers)
 app.command()(attacks.attacks)
