@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 SET_UP := $(VENV)/.set-up
 TLS ?=
 TEST ?=
+FUZZ_SECONDS ?= 600
 
-.PHONY: run demo example test faults screens lint types imports format lock clean
+.PHONY: run demo example test faults fuzz screens lint types imports format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -38,6 +39,10 @@ test: $(SET_UP) lint  ## lint, types, import direction and all tests
 faults: $(SET_UP)  ## hurt a service under load in every way that is known, and write what came of it into docs/reliability.md
 	$(BIN)/heyan models prepare
 	$(BIN)/heyan-bench faults --docs docs/reliability.md
+
+fuzz: $(SET_UP)  ## arbitrary input to whatever strangers can send, with coverage, ten minutes each (FUZZ_SECONDS=…); needs atheris
+	$(BIN)/heyan models prepare
+	for target in image stream token webhook; do $(BIN)/python tests/fuzz/fuzz.py $$target $(FUZZ_SECONDS) || exit 1; done
 
 screens: $(SET_UP)  ## pictures of the pages for docs/screens.md, and of every state in build/screens (needs chromium)
 	$(BIN)/heyan models prepare
