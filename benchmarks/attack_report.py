@@ -17,6 +17,11 @@ from models.engine import ATTACK_DETECTOR
 
 Measured = Mapping[str, Figures]
 
+OPEN_FROM = 0.07
+"""Upper bound of an IAPAR from which a species counts as an open hole (NIST SP 800-63A-4 asks for less)."""
+MEANT_SHARE = 0.8
+"""Of the attempts without a countermeasure that must pass if the figure is to say something of it."""
+
 INTRODUCTION = """# Liveness: what was tried, and what passed
 
 Written by `{command}`; not edited by hand. Policy `{policy}`, frozen for all rows; passive attack detection by
@@ -29,7 +34,8 @@ countermeasure that is meant for the species is switched off; an attack that fai
 is switched off, every face is taken for a plane, also while the cues are answered; where cues are, the attacker knows
 the script. *Held out*: drawn by a renderer, or seen by a camera, that was written after the last line of the policy had
 been set, and that no line was set on since; lines were set with all others in sight. *Over the network*: a few more
-attempts in real time, on a service of its own process, over HTTP and WebSocket.
+attempts in real time, on a service of its own process, over HTTP and WebSocket. *Open hole*: known not to be stopped,
+or with an upper bound above 7 %.
 
 Everything here is rendered and goes through the service's own path on a simulated clock: figures of a laboratory
 without people, printers and screens. They bound nothing about what was not tried.
@@ -40,7 +46,7 @@ def as_json(attacks: Measured, bona_fide: Figures, by_condition: Measured, *, po
     """For machines."""
     return {
         "policy": policy,
-        "species": {name: _content(each) for name, each in attacks.items()},
+        "species": {name: _content(name, each) for name, each in attacks.items()},
         "not_measured": list(NOT_MEASURED),
         "bpcer": 1 - bona_fide.share,
         "bpcer_upper_95": bona_fide.rejected_upper,
@@ -76,7 +82,7 @@ def as_table(attacks: Measured, bona_fide: Figures) -> Table:
 def as_page(attacks: Measured, bona_fide: Figures, by_condition: Measured, *, policy: str, command: str) -> str:
     """Markdown; written by the command alone."""
     rows = [
-        f"| {_title(SPECIES[name])} | {SPECIES[name].shows} | {each.attempts} | {each.people} | {each.passes} "
+        f"| {_title(SPECIES[name], each)} | {SPECIES[name].shows} | {each.attempts} | {each.people} | {each.passes} "
         f"| {each.share:.1%} | {each.upper:.1%} | {_counted(each.allowance)} | {_counted(each.without_light)} "
         f"| {_unguarded(name, each)} | {_counted(each.real_time)} | {_reasons(each)} |"
         for name, each in attacks.items()
@@ -92,6 +98,7 @@ def as_page(attacks: Measured, bona_fide: Figures, by_condition: Measured, *, po
             "|---|---|---|---|---|---|---|---|---|---|---|---|",
             *rows,
             "",
+            *_remarks(attacks),
             f"*Not measured*: {', '.join(NOT_MEASURED)}.",
             "",
             f"## Bona fide people: BPCER {1 - bona_fide.share:.1%}, at most {bona_fide.rejected_upper:.1%} (95 %)",
@@ -114,7 +121,7 @@ def draw(attacks: Measured, bona_fide: Figures, path: Path) -> None:
     names = [*attacks, "bona fide (BPCER)"]
     shares = [each.share for each in attacks.values()] + [1 - bona_fide.share]
     uppers = [each.upper for each in attacks.values()] + [bona_fide.rejected_upper]
-    colours = ["tab:orange" if SPECIES[name].open_hole else "tab:blue" for name in attacks] + ["tab:green"]
+    colours = ["tab:orange" if is_open(name, each) else "tab:blue" for name, each in attacks.items()] + ["tab:green"]
     axes.barh(names, uppers, color=colours, alpha=0.35, label="95 % upper bound")
     axes.plot(shares, names, "k.", label="measured")
     axes.set(xlim=(0, 1), xlabel="share accepted (attacks), share not accepted (bona fide)", title="Attack range")
@@ -123,8 +130,9 @@ def draw(attacks: Measured, bona_fide: Figures, path: Path) -> None:
     figure.savefig(path)
 
 
-def _content(each: Figures) -> dict[str, Any]:
+def _content(name: str, each: Figures) -> dict[str, Any]:
     return {
+        "open_hole": is_open(name, each),
         "attempts": each.attempts,
         "people": each.people,
         "passes": each.passes,
@@ -151,8 +159,28 @@ def _counted(tally: Tally) -> str:
     return f"{tally.passes}/{tally.attempts}" if tally.attempts else "–"
 
 
-def _title(species: Species) -> str:
-    marks = [mark for mark, holds in (("open hole", species.open_hole), ("held out", species.held_out)) if holds]
+def is_open(name: str, each: Figures) -> bool:
+    """Whether a species is known not to be stopped, or may pass more often than is allowed by what was measured."""
+    return SPECIES[name].open_hole or each.upper > OPEN_FROM
+
+
+def _remarks(attacks: Measured) -> list[str]:
+    """What is open, and which figures say little of the countermeasure because the attack fails without it as well."""
+    holes = [name for name, each in attacks.items() if is_open(name, each)]
+    failing = [name for name, each in attacks.items() if each.unguarded.attempts and each.unguarded.share < MEANT_SHARE]
+    return [
+        f"**Open holes**: {', '.join(holes) or 'none'}.",
+        "",
+        f"*Fail mostly also without the countermeasure that is meant for them*, stopped by another: "
+        f"{', '.join(failing) or 'none'}.",
+        "",
+    ]
+
+
+def _title(species: Species, each: Figures) -> str:
+    marks = [
+        mark for mark, holds in (("open hole", is_open(species.name, each)), ("held out", species.held_out)) if holds
+    ]
     return f"{species.name} ({', '.join(marks)})" if marks else species.name
 
 

@@ -228,3 +228,14 @@ def test_an_unknown_species_names_the_known_ones(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["attacks", "--photos", str(tmp_path), "--species", "voodoo"])
     assert result.exit_code == 2
     assert "printed_photo_flat" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_species_that_may_pass_too_often_is_named_an_open_hole_whatever_the_catalogue_says() -> None:
+    stopped = Figures(attempts=150, people=140, passes=0, reasons={}, unguarded=Tally(attempts=20, passes=20))
+    passing = Figures(attempts=150, people=140, passes=16, reasons={}, unguarded=Tally(attempts=20, passes=3))
+    attacks = {"printed_photo_flat": stopped, "colour_overlay": passing}
+    content = as_json(attacks, stopped, {}, policy="open-3")["species"]
+    assert [content[name]["open_hole"] for name in attacks] == [False, True]
+    page = as_page(attacks, stopped, {}, policy="open-3", command="x")
+    assert "**Open holes**: colour_overlay." in page
+    assert "stopped by another: colour_overlay." in page
