@@ -237,9 +237,7 @@ FAULTS: Mapping[str, Fault] = {
     "everything_killed": Fault("store and replicas are killed, and started again", everything_killed),
     "store_frozen": Fault("the store stops answering, and goes on later", store_frozen),
     "link_cut": Fault("one replica cannot reach the store", link_cut),
-    "link_slow": Fault(
-        f"one replica's connection to the store is {1000 * LATE_SECONDS:.0f} ms late each way", link_slow
-    ),
+    "link_slow": Fault("one replica's connection to the store is 150 ms late each way", link_slow, felt=False),
     "clock_ahead": Fault("the clock of one process is an hour ahead", clock_wrong(SKEW_SECONDS)),
     "clock_behind": Fault("the clock of one process is an hour behind", clock_wrong(-SKEW_SECONDS)),
     "cache_damaged": Fault("a compiled network is damaged; `heyan models prepare` mends it", cache_damaged),
