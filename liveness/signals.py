@@ -4,6 +4,7 @@ A signal that could not be measured is inconclusive with score 0: absent evidenc
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import isfinite
 from statistics import median
 
@@ -21,13 +22,24 @@ LEAST_REACTIONS = 3
 LEAST_MOVING = 12
 """Frames with motion from which on a share of them means something."""
 LEAST_STEPS = 20
+SURELY_TURNED_DEGREES = 16.0
+"""The noise of points squeezes a face that does not turn, too, now and then by as much as 14 degrees would; what is
+left of such a squeeze is no relief, and no picture either."""
 
 
 def relief_signal(views: Sequence[FaceView], thresholds: SignalThresholds) -> Signal:
-    """Flat picture or head: the median relief ratio (`liveness.relief`) of all views that are turned far enough."""
+    """Flat picture or head: the median relief ratio (`liveness.relief`) of all views that are turned far enough.
+
+    Fails only if these are turned for sure (`SURELY_TURNED_DEGREES`): a head that only sways says nothing.
+    """
     reliefs = [view.relief for view in views if view.relief is not None]
-    ratios = [each.ratio for each in reliefs if each.foreshortening >= thresholds.relief_turn_degrees]
-    return _median_signal("relief", ratios, thresholds.relief, fewest=thresholds.relief_views)
+    turned = [each for each in reliefs if each.foreshortening >= thresholds.relief_turn_degrees]
+    signal = _median_signal(
+        "relief", [each.ratio for each in turned], thresholds.relief, fewest=thresholds.relief_views
+    )
+    if signal.status is Status.FAIL and median(each.foreshortening for each in turned) < SURELY_TURNED_DEGREES:
+        return replace(signal, status=Status.INCONCLUSIVE)
+    return signal
 
 
 def nose_signal(views: Sequence[FaceView], thresholds: SignalThresholds) -> Signal:

@@ -37,7 +37,7 @@ NAN = float("nan")
 def turned(ratio: float, foreshortening: float = 30.0, *, nose: float = 0.2, yaw: float = 20.0) -> FaceView:
     return face(
         motion=Motion(yaw=yaw, pitch=0.0, scale=1.0),
-        relief=Relief(residual=ratio * 0.5, foreshortening=foreshortening),
+        relief=Relief(residual=ratio * float(np.sin(np.radians(foreshortening))), foreshortening=foreshortening),
         protrusion=Protrusion(across=nose * float(np.sin(np.radians(yaw))), down=0.0),
     )
 
@@ -72,6 +72,13 @@ def test_relief_is_judged_by_the_median_of_the_turned_views(ratio: float, status
 def test_views_that_are_hardly_turned_judge_nothing() -> None:
     signal = relief_signal([turned(0.9, foreshortening=5.0)] * 50, LIMITS)
     assert (signal.status, signal.raw, signal.score) == (Status.INCONCLUSIVE, None, 0.0)
+
+
+def test_a_still_head_that_seems_to_turn_a_little_is_no_flat_picture() -> None:
+    """Degrees and ratios of a person who followed no cue, as measured."""
+    swaying = [turned(ratio, foreshortening=seems) for seems, ratio in ((12.5, 0.048), (13.3, 0.049), (14.0, 0.052))]
+    assert relief_signal(swaying, LIMITS).status is Status.INCONCLUSIVE
+    assert relief_signal([*swaying, *[turned(0.01)] * 4], LIMITS).status is Status.FAIL
 
 
 @pytest.mark.parametrize(
