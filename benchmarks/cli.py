@@ -11,6 +11,7 @@ from benchmarks.commands import (
     fairness,
     faults,
     memory,
+    networks,
     pad,
     pairs,
     peers,
@@ -34,6 +35,7 @@ app.command()(calibrate.calibrate)
 app.command()(fairness.fairness)
 app.command()(degradations.degradations)
 app.command()(pipeline.pipeline)
+app.command()(networks.networks)
 app.command()(peers.peers)
 app.command()(attacks.attacks)
 app.command()(contention.contention)

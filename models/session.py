@@ -52,6 +52,29 @@ class Network:
         return tuple(output.name for output in self._session.get_outputs())
 
 
+@dataclass(frozen=True, slots=True)
+class PlainNetwork:
+    """A network as its maker feeds it, on the CPU: what a compiled one is compared with."""
+
+    _session: onnxruntime.InferenceSession
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its input, in pixels."""
+        height, width = self._session.get_inputs()[0].shape[2:]
+        return int(height), int(width)
+
+    def run(self, planes: NDArray[np.float32], outputs: Sequence[str]) -> Sequence[NDArray[np.float32]]:
+        """The named outputs for float32 (1, 3, H, W)."""
+        found: Sequence[NDArray[np.float32]] = self._session.run(outputs, {self._session.get_inputs()[0].name: planes})
+        return found
+
+
+def load_plain(content: bytes, *, threads: int) -> PlainNetwork:
+    """Load a model of one input, (1, 3, H, W) of a fixed size (`models.compile.dequantise`)."""
+    return PlainNetwork(onnxruntime.InferenceSession(content, _options(threads), providers=[_PROVIDERS["cpu"]]))
+
+
 def available_providers() -> tuple[str, ...]:
     """Providers that the installed runtime has, best first."""
     present = set(onnxruntime.get_available_providers())
@@ -85,17 +108,21 @@ def load_network(content: bytes, *, provider: str, threads: int, warm_up: Sequen
         ModelError: `provider_missing`; `model_invalid` if the runtime refuses the model.
     """
     chosen = choose_provider(provider)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _WARNING
     names = [_PROVIDERS[chosen], *([_PROVIDERS["cpu"]] if chosen != "cpu" else [])]
     try:
-        network = Network(onnxruntime.InferenceSession(content, options, providers=names), chosen)
+        network = Network(onnxruntime.InferenceSession(content, _options(threads), providers=names), chosen)
         network.run(np.zeros(tuple(warm_up), np.uint8))
     except Exception as error:  # the runtime raises many unrelated types
         raise ModelError("model_invalid", f"ONNX Runtime refuses the model on {chosen}: {error}") from error
     return network
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _WARNING
+    return options
 
 
 def runtime_info() -> Mapping[str, str]:

@@ -1,0 +1,87 @@
+"""`heyan-bench networks`: what the compile step is worth."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import cv2
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks.commands.failing import explained
+from benchmarks.commands.outputs import DocsFile, HtmlFile, JsonFile, deliver
+from benchmarks.machine import describe_machine
+from benchmarks.networks import COMPILED, OPENVINO, PLAIN, Raced, openvino_version, race_networks
+from benchmarks.report.document import Chart, Report, Section
+from models.engine import Engine
+from models.prepare import default_data_dir, inventory
+
+OTHERS = {PLAIN: "compiled_to_plain", OPENVINO: "compiled_to_openvino"}
+
+
+def networks(
+    as_json: JsonFile = None,
+    html: HtmlFile = None,
+    docs: DocsFile = None,
+    rounds: Annotated[int, typer.Option(min=3, help="rounds of interleaved runs")] = 60,
+    pack: Annotated[str, typer.Option(help="model pack")] = "open",
+) -> None:
+    """The networks as they run here, as they come, and in OpenVINO if that is installed; one thread, in turns."""
+    cv2.setNumThreads(1)
+    with explained():
+        data_dir = default_data_dir()
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task("interleaved rounds", total=len(inventory(data_dir, pack)) * rounds)
+            raced = race_networks(data_dir, pack=pack, rounds=rounds, advance=lambda: progress.advance(task))
+        machine = describe_machine(Engine.open(data_dir=data_dir, pack=pack, threads=1))
+        report = _report(raced, {**machine, "openvino": openvino_version() or "not installed"}, rounds)
+        deliver(report, _figures(raced), as_json=as_json, html=html, docs=docs)
+
+
+def _figures(raced: Sequence[Raced]) -> dict[str, object]:
+    return {
+        "networks": {
+            each.name: {
+                **{key: round(each.ratio(way), 4) for way, key in OTHERS.items() if way in each.timed},
+                "milliseconds": {way: round(timed.median, 4) for way, timed in each.timed.items()},
+                "apart": {way: float(f"{apart:.3g}") for way, apart in each.apart.items()},
+            }
+            for each in raced
+        }
+    }
+
+
+def _report(raced: Sequence[Raced], machine: dict[str, object], rounds: int) -> Report:
+    found = [
+        f"{each.name}: {each.ratio(way):.2f} of its time {'as it comes' if way == PLAIN else f'in {way}'}"
+        for each in raced
+        for way in OTHERS
+        if way in each.timed
+    ]
+    return Report(
+        command="heyan-bench networks",
+        verdict="compiled: " + "; ".join(found),
+        sections=tuple(_section(each, rounds) for each in raced),
+        machine=machine,
+    )
+
+
+def _section(raced: Raced, rounds: int) -> Section:
+    title = f"{raced.name}, a picture of {raced.size[1]} x {raced.size[0]}"
+    return Section(
+        title=title,
+        headings=("way", "median ms", "quartiles apart", "compiled takes, of it", "outputs differ by"),
+        rows=tuple(
+            (way, f"{timed.median:.3f}", f"{timed.spread:.3f}", _share(raced, way), f"{raced.apart[way]:.1e}")
+            for way, timed in raced.timed.items()
+        ),
+        note=f"{rounds} interleaved rounds, one thread; *{PLAIN}*: the source's graph with its weights as fp32.",
+        chart=Chart(
+            title=title, unit="milliseconds", series={way: timed.milliseconds for way, timed in raced.timed.items()}
+        ),
+    )
+
+
+def _share(raced: Raced, way: str) -> str:
+    return "1" if way == COMPILED else f"{raced.ratio(way):.3f}"

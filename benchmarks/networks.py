@@ -1,0 +1,100 @@
+"""The networks of a pack as they run here, beside the same weights as they come, and beside OpenVINO. One thread."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.timing import Timed, Work, interleaved, median_ratio
+from models.compile import dequantise
+from models.manifest import ModelEntry
+from models.prepare import PreparedModel, inventory
+from models.session import load_network, load_plain
+
+COMPILED, PLAIN, OPENVINO = "compiled", "as it comes", "OpenVINO"
+"""Ways of running: ours; the source's graph with its weights as fp32, in the same runtime; the same in OpenVINO."""
+
+Outputs = Sequence[NDArray[np.float32]]
+Way = Callable[[], Outputs]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raced:
+    """One network, run all ways in turns on one picture of `size` (height, width)."""
+
+    name: str
+    size: tuple[int, int]
+    timed: Mapping[str, Timed]
+    apart: Mapping[str, float]
+    """By way: the largest difference of any output from ours, over the root mean square of all of them."""
+
+    def ratio(self, other: str) -> float:
+        """Our time ÷ another way's, median over rounds."""
+        return median_ratio(self.timed[COMPILED], self.timed[other])
+
+
+def openvino_version() -> str | None:
+    """Of the installed package; None without one."""
+    try:
+        import_module("openvino")
+    except ImportError:
+        return None
+    return version("openvino")
+
+
+def race_networks(data_dir: Path, *, pack: str, rounds: int, advance: Callable[[], object]) -> tuple[Raced, ...]:
+    """Run every network of a prepared pack; `advance` is called after each round of each.
+
+    Raises:
+        ModelError: `pack_unknown`, `model_missing`, `model_invalid`.
+    """
+    return tuple(_race(model, rounds=rounds, advance=advance) for model in inventory(data_dir, pack))
+
+
+def _race(model: PreparedModel, *, rounds: int, advance: Callable[[], object]) -> Raced:
+    plain = dequantise(model.source.read_bytes())
+    source = load_plain(plain, threads=1)
+    height, width = source.size
+    picture = np.random.default_rng(1).integers(0, 256, (1, height, width, 3), np.uint8)
+    planes = _as_it_wants_them(picture, model.entry)
+    network = load_network(model.compiled.read_bytes(), provider="cpu", threads=1, warm_up=picture.shape)
+    ways: dict[str, Way] = {
+        COMPILED: lambda: network.run(picture),
+        PLAIN: lambda: source.run(planes, network.outputs),
+    }
+    if openvino_version() is not None:
+        ways[OPENVINO] = partial(_infer, _openvino_request(plain), planes, network.outputs)
+    ours = ways[COMPILED]()
+    apart = {name: _apart(ours, way()) for name, way in ways.items()}
+    works: Mapping[str, Work] = ways
+    timed = interleaved(works, rounds=rounds, advance=advance)
+    return Raced(name=model.name, size=(height, width), timed=timed, apart=apart)
+
+
+def _as_it_wants_them(picture: NDArray[np.uint8], entry: ModelEntry) -> NDArray[np.float32]:
+    """(1, H, W, 3) BGR as the source's own graph takes it: float32 (1, 3, H, W)."""
+    ordered = picture if entry.channel_order == "bgr" else picture[..., ::-1]
+    scaled = (ordered.astype(np.float32) - np.array(entry.mean, np.float32)) * np.float32(entry.scale)
+    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+
+
+def _openvino_request(content: bytes) -> object:
+    openvino = import_module("openvino")
+    core = openvino.Core()
+    settings = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    return core.compile_model(core.read_model(content), "CPU", settings).create_infer_request()
+
+
+def _infer(request: object, planes: NDArray[np.float32], names: Sequence[str]) -> Outputs:
+    found = request.infer([planes], share_inputs=True, share_outputs=True)  # type: ignore[attr-defined]
+    return [np.asarray(found[name]) for name in names]
+
+
+def _apart(ours: Outputs, others: Outputs) -> float:
+    size = float(np.sqrt(np.mean(np.concatenate([each.ravel() for each in ours]) ** 2)))
+    return max(float(np.abs(one - other).max()) for one, other in zip(ours, others, strict=True)) / size
