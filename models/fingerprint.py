@@ -9,7 +9,8 @@ they were in 0 to 14 bits (19 of 20 within that), those of another session of th
 68.
 """
 
-import cv2
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,9 +25,10 @@ Fingerprints = NDArray[np.uint64]
 
 def fingerprint(luma: NDArray[np.uint8]) -> bytes:
     """32 bytes. `luma`: uint8 (H, W); a copy of half the size gives the same but for rounding, and is faster."""
-    small = cv2.resize(luma, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    low = cv2.dct(small)[1 : FREQUENCIES + 1, 1 : FREQUENCIES + 1]
-    return np.packbits(low > np.median(low)).tobytes()
+    height, width = luma.shape
+    low = (_lowest(height) @ (luma.astype(np.float32) @ _lowest(width).T)).reshape(-1)
+    middle = np.partition(low, (BITS // 2 - 1, BITS // 2))[BITS // 2 - 1 : BITS // 2 + 1].mean()
+    return np.packbits(low > middle).tobytes()
 
 
 def fingerprints(content: bytes) -> Fingerprints:
@@ -47,3 +49,13 @@ def distinct(prints: Fingerprints, *, apart: int) -> Fingerprints:
         if distances(prints[kept[-1] :][:1], prints[place:][:1])[0, 0] >= apart:
             kept.append(place)
     return prints[kept]
+
+
+@lru_cache(maxsize=16)
+def _lowest(size: int) -> NDArray[np.float32]:
+    """A side of `size` pixels → means of 64 equal parts → their frequencies 1 to 16, as one map, float32 (16, size)."""
+    frequencies, places = np.arange(1, FREQUENCIES + 1), np.arange(SIDE)
+    cosines = np.sqrt(2 / SIDE) * np.cos(np.pi * np.outer(frequencies, 2 * places + 1) / (2 * SIDE))
+    starts, pixels = places[:, None] * size / SIDE, np.arange(size)
+    covered = np.minimum(starts + size / SIDE, pixels + 1) - np.maximum(starts, pixels)
+    return np.asarray(cosines @ (np.clip(covered, 0, None) * SIDE / size), np.float32)

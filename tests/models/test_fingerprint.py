@@ -48,6 +48,14 @@ def test_a_motion_and_another_person_are_other_pictures(luma: Picture, portraits
     assert apart(luma, decode_image(portraits["person_b_1"]).luma()) > NEAR
 
 
+@pytest.mark.parametrize("size", [(240, 320), (480, 640), (97, 131), (64, 64)])
+def test_it_is_the_cosine_transform_of_the_picture_at_64_pixels(luma: Picture, size: tuple[int, int]) -> None:
+    sized = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+    low = cv2.dct(cv2.resize(sized.astype(np.float32), (64, 64), interpolation=cv2.INTER_AREA))[1:17, 1:17]
+    bits = np.unpackbits(np.frombuffer(fingerprint(sized), np.uint8))
+    assert int((bits != (low > np.median(low)).reshape(-1)).sum()) <= 2, "but for rounding"
+
+
 def test_it_has_32_bytes_and_its_bits_are_balanced(luma: Picture) -> None:
     content = fingerprint(luma)
     assert len(content) == BYTES

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import onnxruntime
 import pytest
 
@@ -40,3 +44,12 @@ def test_bytes_that_are_no_model_are_refused(content: bytes) -> None:
 def test_the_runtime_says_what_it_is() -> None:
     assert runtime_info()["onnxruntime"] == onnxruntime.__version__
     assert session.PREFERENCE[-1] == "cpu"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux does")
+def test_products_of_matrices_take_no_core_from_the_sessions() -> None:
+    program = "import api.cli, os; import numpy as np; np.ones((900, 900)) @ np.ones((900, 900)); " + (
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    counted = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert counted.stdout.strip() == "1"
