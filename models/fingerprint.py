@@ -18,6 +18,8 @@ SIDE = 64
 FREQUENCIES = 16
 BITS = FREQUENCIES * FREQUENCIES
 BYTES = BITS // 8
+LARGEST_PRODUCT = 200_000
+"""Multiplications from some more of which on OpenBLAS shares a product among threads, whatever else wants the cores."""
 
 Fingerprints = NDArray[np.uint64]
 """(N, 4): one row of 256 bits a picture."""
@@ -26,7 +28,9 @@ Fingerprints = NDArray[np.uint64]
 def fingerprint(luma: NDArray[np.uint8]) -> bytes:
     """32 bytes. `luma`: uint8 (H, W); a copy of half the size gives the same but for rounding, and is faster."""
     height, width = luma.shape
-    low = (_lowest(height) @ (luma.astype(np.float32) @ _lowest(width).T)).reshape(-1)
+    across, rows = _lowest(width).T, max(1, LARGEST_PRODUCT // (FREQUENCIES * width))
+    parts = [luma[row : row + rows].astype(np.float32) @ across for row in range(0, height, rows)]
+    low = (_lowest(height) @ np.concatenate(parts)).reshape(-1)
     middle = np.partition(low, (BITS // 2 - 1, BITS // 2))[BITS // 2 - 1 : BITS // 2 + 1].mean()
     return np.packbits(low > middle).tobytes()
 
