@@ -5,6 +5,7 @@ import typer
 from benchmarks.commands import (
     attacks,
     calibrate,
+    capacity,
     contention,
     degradations,
     demo,
@@ -43,6 +44,7 @@ app.command()(faults.faults)
 app.command()(service.service)
 app.command("scale")(scale.scale_command)
 app.command()(memory.memory)
+app.command()(capacity.capacity)
 app.command()(tokens.tokens)
 app.command()(pad.pad)
 app.command()(train_pad.train_pad)

@@ -71,7 +71,7 @@ async def run_live_fault(reels: Sequence[Reel]) -> Outcome:
                 for each in place.replicas
             ]
             people = [await _person(http, reels, number) for number in range(PHONES)]
-            seen = _Seen(accepted=dict.fromkeys((each.entered.case for each in people), False))
+            seen = _Seen(accepted=dict.fromkeys((each.entered.filing.id for each in people), False))
             verifying = asyncio.gather(*(_verify(each, http, seen) for each in people))
             await asyncio.sleep(UNDER_WAY_SECONDS)
             seen.killed_at = monotonic()
@@ -97,7 +97,7 @@ async def _verify(person: _Person, http: Sequence[httpx.AsyncClient], seen: _See
         seen.again_seconds.append(monotonic() - found.seconds - seen.killed_at)
         if found.lost or not found.opened:
             seen.wrong.append(f"somebody whose replica died could not begin again: {found.outcome}")
-    seen.accepted[person.entered.case] = found.outcome == "accepted"
+    seen.accepted[person.entered.filing.id] = found.outcome == "accepted"
 
 
 async def _session(person: _Person, seen: _Seen) -> Visit:

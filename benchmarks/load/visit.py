@@ -16,7 +16,7 @@ from benchmarks.load.reels import FRAMES_PER_SECOND, Reel
 from benchmarks.phone.online import HEADER, NO_NONCE, PROTOCOL, Attempt, Grant, Message
 from benchmarks.phone.online import Phone as OnlinePhone
 from benchmarks.phone.person import Actor
-from benchmarks.registration import Registrant, Registration
+from benchmarks.registration import Filing, Registrant, Registration
 
 BUSY = 503
 NOBODY = cast(Actor, None)
@@ -39,6 +39,8 @@ class Visit:
     decision_seconds: float | None = None
     """From `done`, which the last cue's last frame brings, to the result."""
     frames: int = 0
+    sent_bytes: int = 0
+    """Of all frames."""
 
     @property
     def lost(self) -> bool:
@@ -50,7 +52,7 @@ class Visit:
 class Entered:
     """A person who has agreed, and holds the right to open sessions."""
 
-    case: str
+    filing: Filing
     phone: OnlinePhone
     grant: Grant
 
@@ -65,7 +67,7 @@ async def entered(http: httpx.AsyncClient, photo: bytes, *, number: int) -> Ente
     person = Registrant(name=f"Person {number}", role="shareholder", id_number=f"E{number:08d}", photo=photo)
     filing = await desk.open(person)
     phone = OnlinePhone(http=http, actor=NOBODY, rng=Random(number))
-    return Entered(filing.id, phone, await phone.agree(await desk.invite(filing, filing.subjects[0])))
+    return Entered(filing, phone, await phone.agree(await desk.invite(filing, filing.subjects[0])))
 
 
 async def visit(http: httpx.AsyncClient, reel: Reel, *, number: int, cut: int, until: float) -> Visit:
@@ -168,9 +170,11 @@ class _Capture:
         try:
             while self._done_at is None and not self._over:
                 header = HEADER.pack(self._nonce, seq, int(1000 * (monotonic() - started)))
-                await self.socket.send(header + self.player.frame())
+                frame = header + self.player.frame()
+                await self.socket.send(frame)
                 seq += 1
                 self.found.frames += 1
+                self.found.sent_bytes += len(frame)
                 await asyncio.sleep(max(0.0, started + seq / FRAMES_PER_SECOND - monotonic()))
         except ConnectionClosed:
             return
