@@ -8,6 +8,7 @@ from api.composition import open_store_of, policy_changes
 from api.doctor import Finding
 from api.settings import Settings
 from models.engine import Engine
+from models.packs import find_pack
 from models.prepare import verify_files
 from models.session import choose_provider
 from verify.erasure import faces_advice
@@ -59,7 +60,8 @@ async def check_store(settings: Settings) -> tuple[Finding, ...]:
 async def check_policy(settings: Settings, store: Store) -> Finding:
     """There is a policy to start with, and nothing contradicts it."""
     try:
-        policy = await policy_changes(store).in_force(named=settings.named_policy)
+        contract = find_pack(settings.pack).contract or ""
+        policy = await policy_changes(store).in_force(named=settings.named_policy, contract=contract)
     except Exception as error:
         code = str(getattr(error, "code", type(error).__name__))
         return Finding(check="policy", ok=False, found=code, advice=str(error))
