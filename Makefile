@@ -22,12 +22,12 @@ $(SET_UP): requirements-dev.lock pyproject.toml
 	@touch $@
 
 run: $(SET_UP)  ## start the service on its embedded defaults (TLS=1: HTTPS on the local network; PACK=…: with other models)
-	$(BIN)/heyan models prepare --pack $(PACK)
-	HEYAN_PACK=$(PACK) $(BIN)/heyan serve $(if $(TLS),--tls)
+	$(BIN)/heyan models prepare --pack "$(PACK)"
+	HEYAN_PACK="$(PACK)" $(BIN)/heyan serve $(if $(TLS),--tls)
 
 demo: $(SET_UP)  ## the main job end to end, with simulated phones; exits 0 if every line holds (PACK=…: with other models)
-	$(BIN)/heyan models prepare --pack $(PACK)
-	HEYAN_PACK=$(PACK) $(BIN)/heyan-bench demo $(DEMO)
+	$(BIN)/heyan models prepare --pack "$(PACK)"
+	HEYAN_PACK="$(PACK)" $(BIN)/heyan-bench demo $(DEMO)
 
 example: $(SET_UP)  ## heyan and a registration service that uses it, side by side (TLS=1: for phones; TEST=1: without cameras)
 	$(BIN)/heyan models prepare

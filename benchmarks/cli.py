@@ -11,6 +11,7 @@ from benchmarks.commands import (
     fairness,
     faults,
     memory,
+    models_compare,
     pad,
     pairs,
     peers,
@@ -33,6 +34,7 @@ app.command()(pairs.pairs)
 app.command()(calibrate.calibrate)
 app.command()(fairness.fairness)
 app.command()(degradations.degradations)
+app.command()(models_compare.models_compare)
 app.command()(pipeline.pipeline)
 app.command()(peers.peers)
 app.command()(attacks.attacks)

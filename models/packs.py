@@ -27,6 +27,8 @@ class FoundPack:
 
     name: str
     """As it was asked for."""
+    title: str
+    """What its manifest calls it; of a directory not its path."""
     pack: Pack
     models: Mapping[str, ModelEntry]
     carriers: Mapping[str, Carrier]
@@ -137,4 +139,4 @@ def _described(manifest: Manifest, pack: str, name: str) -> FoundPack:
         raise ModelError("pack_unknown", message)
     described = manifest.packs[pack]
     models = {model: manifest.models[model] for model in described.models}
-    return FoundPack(name=name, pack=described, models=models, carriers=manifest.carriers)
+    return FoundPack(name=name, title=pack, pack=described, models=models, carriers=manifest.carriers)
