@@ -103,3 +103,11 @@ def test_a_manifest_with_a_fault_is_named(own_data: Path, pack: str) -> None:
     manifest.write_text(manifest.read_text("utf-8").replace('licence = "none"', "", 1), "utf-8")
     refused = run("models", "prepare", "--pack", pack)
     assert (refused.exit_code, "manifest_invalid" in refused.stderr, "licence" in refused.stderr) == (2, True, True)
+
+
+def test_the_doctor_names_a_pack_that_is_not_there(own_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEYAN_PACK", "./nowhere")
+    found = run("doctor")
+    assert found.exit_code != 0
+    assert "pack_unknown" in found.output
+    assert "Traceback" not in found.output
