@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/.set-up
 TLS ?=
+PACK ?= $(if $(HEYAN_PACK),$(HEYAN_PACK),open)
 TEST ?=
 FUZZ_SECONDS ?= 600
 
@@ -20,13 +21,13 @@ $(SET_UP): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(SET_UP)  ## start the service on its embedded defaults (TLS=1: HTTPS on the local network)
-	$(BIN)/heyan models prepare
-	$(BIN)/heyan serve $(if $(TLS),--tls)
+run: $(SET_UP)  ## start the service on its embedded defaults (TLS=1: HTTPS on the local network; PACK=…: with other models)
+	$(BIN)/heyan models prepare --pack "$(PACK)"
+	HEYAN_PACK="$(PACK)" $(BIN)/heyan serve $(if $(TLS),--tls)
 
-demo: $(SET_UP)  ## the main job end to end, with simulated phones; exits 0 if every line holds
-	$(BIN)/heyan models prepare
-	$(BIN)/heyan-bench demo $(DEMO)
+demo: $(SET_UP)  ## the main job end to end, with simulated phones; exits 0 if every line holds (PACK=…: with other models)
+	$(BIN)/heyan models prepare --pack "$(PACK)"
+	HEYAN_PACK="$(PACK)" $(BIN)/heyan-bench demo $(DEMO)
 
 example: $(SET_UP)  ## heyan and a registration service that uses it, side by side (TLS=1: for phones; TEST=1: without cameras)
 	$(BIN)/heyan models prepare

@@ -172,7 +172,8 @@ def open_engine(settings: Settings) -> Engine:
 async def matching_policy(settings: Settings, engine: Engine, store: Store) -> Policy:
     """The policy in force, if its thresholds are for this engine's embeddings."""
     changes = policy_changes(store)
-    return require_contract(await changes.in_force(named=settings.named_policy), engine.contract)
+    policy = await changes.in_force(named=settings.named_policy, contract=engine.contract)
+    return require_contract(policy, engine.contract)
 
 
 def policy_changes(store: Store) -> PolicyChanges:
@@ -236,6 +237,7 @@ def _services(
         vault=keys.vault,
         entropy=entropy,
         embed_reference=embed_reference,
+        contract=engine.contract,
         photos=NOTHING if authority is None else authority,
     )
     limits = ContactLimits(

@@ -8,6 +8,8 @@ from api.composition import open_store_of, policy_changes
 from api.doctor import Finding
 from api.settings import Settings
 from models.engine import Engine
+from models.errors import ModelError
+from models.packs import find_pack
 from models.prepare import verify_files
 from models.session import choose_provider
 from verify.erasure import faces_advice
@@ -32,7 +34,10 @@ def diagnose(settings: Settings) -> list[Finding]:
 
 def check_weights(settings: Settings) -> Finding:
     """Every weight file of the pack is there and undamaged."""
-    faults = [fault for _, fault in verify_files(settings.data_dir, settings.pack) if fault]
+    try:
+        faults = [fault for _, fault in verify_files(settings.data_dir, settings.pack) if fault]
+    except ModelError as error:
+        return Finding(check="weights", ok=False, found=error.code, advice=str(error))
     found = "missing or damaged" if faults else f"pack {settings.pack} intact"
     return Finding(check="weights", ok=not faults, found=found, advice="; ".join(faults))
 
@@ -59,7 +64,8 @@ async def check_store(settings: Settings) -> tuple[Finding, ...]:
 async def check_policy(settings: Settings, store: Store) -> Finding:
     """There is a policy to start with, and nothing contradicts it."""
     try:
-        policy = await policy_changes(store).in_force(named=settings.named_policy)
+        contract = find_pack(settings.pack).contract or ""
+        policy = await policy_changes(store).in_force(named=settings.named_policy, contract=contract)
     except Exception as error:
         code = str(getattr(error, "code", type(error).__name__))
         return Finding(check="policy", ok=False, found=code, advice=str(error))

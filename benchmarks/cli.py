@@ -12,6 +12,7 @@ from benchmarks.commands import (
     fairness,
     faults,
     memory,
+    models_compare,
     networks,
     pad,
     pairs,
@@ -35,6 +36,7 @@ app.command()(pairs.pairs)
 app.command()(calibrate.calibrate)
 app.command()(fairness.fairness)
 app.command()(degradations.degradations)
+app.command()(models_compare.models_compare)
 app.command()(pipeline.pipeline)
 app.command()(networks.networks)
 app.command()(peers.peers)

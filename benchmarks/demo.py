@@ -27,6 +27,7 @@ from benchmarks.photos import PersonPhotos
 from benchmarks.registration import Filing, Registrant, Registration
 from benchmarks.service import Service, running_service
 from models.engine import Engine
+from models.packs import default_pack
 from models.prepare import default_data_dir
 
 ANSWER_SECONDS = 30.0
@@ -195,8 +196,8 @@ def run(cast: Cast, *, seed: int, console: Console) -> bool:
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with TemporaryDirectory(prefix="heyan-demo-") as folder, Progress(*columns, console=console) as progress:
         progress.add_task("a service, four phones, every refusal")
-        engine = Engine.open(data_dir=default_data_dir())
-        with running_service(Path(folder) / "data") as service:
+        engine = Engine.open(data_dir=default_data_dir(), pack=default_pack())
+        with running_service(Path(folder) / "data", pack=default_pack()) as service:
             lines = asyncio.run(play(cast, service, engine, rng=Random(seed)))
     show(lines, console)
     return all(line.holds for line in lines)

@@ -98,13 +98,15 @@ def det_points(comparisons: Comparisons) -> tuple[Floats, Floats]:
 def best_threshold(scores: Floats, same: NDArray[np.bool_]) -> float:
     """The threshold with most right answers, in the middle of its gap; of equals the lowest. −∞ never matches."""
     finite = np.isfinite(scores)
+    if not finite.any():
+        return 1.0
     order = np.argsort(-scores[finite], kind="stable")
     ordered, gain = scores[finite][order], np.where(same[finite][order], 1, -1)
     gains = np.concatenate([[0], np.cumsum(gain)])
     distinct = np.concatenate([[True], ordered[1:] != ordered[:-1], [True]])
     best = int(np.flatnonzero(distinct & (gains == gains[distinct].max()))[-1])
     if best == 0:
-        return float(np.nextafter(ordered[0], np.inf)) if len(ordered) else 1.0
+        return float(np.nextafter(ordered[0], np.inf))
     below = ordered[best] if best < len(ordered) else -1.0
     return float((ordered[best - 1] + below) / 2)
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import Timed, Work, interleaved, median_ratio
+from models.agreement import planes_of, sides_of, some_picture
 from models.compile import dequantise
-from models.manifest import ModelEntry
 from models.prepare import PreparedModel, inventory
 from models.session import load_network, load_plain
 
@@ -58,14 +58,13 @@ def race_networks(data_dir: Path, *, pack: str, rounds: int, advance: Callable[[
 
 def _race(model: PreparedModel, *, rounds: int, advance: Callable[[], object]) -> Raced:
     plain = dequantise(model.source.read_bytes())
-    source = load_plain(plain, threads=1)
-    height, width = source.size
-    picture = np.random.default_rng(1).integers(0, 256, (1, height, width, 3), np.uint8)
-    planes = _as_it_wants_them(picture, model.entry)
-    network = load_network(model.compiled.read_bytes(), provider="cpu", threads=1, warm_up=picture.shape)
+    sides = sides_of(plain, model.entry)
+    picture = some_picture(sides)
+    source, planes = load_plain(plain, threads=1), planes_of(picture, model.entry)
+    network = load_network(model.compiled.read_bytes(), provider="cpu", threads=1, warm_up=picture[None].shape)
     ways: dict[str, Way] = {
-        COMPILED: lambda: network.run(picture),
-        PLAIN: lambda: source.run(planes, network.outputs),
+        COMPILED: lambda: network.run(picture[None]),
+        PLAIN: lambda: source.run(planes),
     }
     if openvino_version() is not None:
         ways[OPENVINO] = partial(_infer, _openvino_request(plain), planes, network.outputs)
@@ -73,14 +72,7 @@ def _race(model: PreparedModel, *, rounds: int, advance: Callable[[], object]) -
     apart = {name: _apart(ours, way()) for name, way in ways.items()}
     works: Mapping[str, Work] = ways
     timed = interleaved(works, rounds=rounds, advance=advance)
-    return Raced(name=model.name, size=(height, width), timed=timed, apart=apart)
-
-
-def _as_it_wants_them(picture: NDArray[np.uint8], entry: ModelEntry) -> NDArray[np.float32]:
-    """(1, H, W, 3) BGR as the source's own graph takes it: float32 (1, 3, H, W)."""
-    ordered = picture if entry.channel_order == "bgr" else picture[..., ::-1]
-    scaled = (ordered.astype(np.float32) - np.array(entry.mean, np.float32)) * np.float32(entry.scale)
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
+    return Raced(name=model.name, size=sides, timed=timed, apart=apart)
 
 
 def _openvino_request(content: bytes) -> object:

@@ -6,9 +6,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.attack_detection import AttackDetector
-from models.detection import Detector
-from models.embedding import Embedder
 from models.engine import Engine
 from models.session import Network
 
@@ -44,9 +41,9 @@ def recording(engine: Engine) -> Recording:
     )
     copied = replace(
         engine,
-        detector=Detector(detector),
-        embedder=Embedder(embedder, engine.contract),
-        attack_detector=AttackDetector(attacks, engine.attack_detector.calibration),
+        detector=replace(engine.detector, network=detector),
+        embedder=replace(engine.embedder, network=embedder),
+        attack_detector=replace(engine.attack_detector, network=attacks),
     )
     return Recording(copied, runs)
 

@@ -7,6 +7,7 @@ takes pictures as they are: uint8, (N, H, W, 3), BGR.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import onnx
@@ -30,7 +31,8 @@ def compile_model(source: bytes, entry: ModelEntry) -> bytes:
         onnx.checker.ValidationError: the rewritten graph is no valid model.
     """
     model = onnx.load_from_string(source)
-    for rewrite in (fold_constants, drop_constant_inputs, fold_batch_norms, rewrite_prelu):
+    fold = partial(fold_constants, opset=_opset(model))
+    for rewrite in (fold, drop_constant_inputs, fold_batch_norms, rewrite_prelu):
         rewrite(model.graph)
     _take_pictures(model.graph, entry)
     _make_dynamic(model.graph, entry)
@@ -41,12 +43,12 @@ def compile_model(source: bytes, entry: ModelEntry) -> bytes:
 def dequantise(source: bytes) -> bytes:
     """Only what is needed to run a source at all: the plain model that a compiled one is compared with."""
     model = onnx.load_from_string(source)
-    fold_constants(model.graph)
+    fold_constants(model.graph, opset=_opset(model))
     drop_constant_inputs(model.graph)
     return bytes(model.SerializeToString())
 
 
-def fold_constants(graph: GraphProto) -> None:
+def fold_constants(graph: GraphProto, *, opset: int) -> None:
     """Compute every node that depends on constants alone (dequantisation of weights, reshapes of them)."""
     known = _constants(graph)
     folded = list(_const_nodes(graph, set(known)))
@@ -56,8 +58,8 @@ def fold_constants(graph: GraphProto) -> None:
     used = {name for node in folded for name in node.input if name in known}
     values = [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in outputs]
     constant = helper.make_graph(folded, "constants", [], values, [numpy_helper.from_array(known[n], n) for n in used])
-    opset = [helper.make_opsetid("", 21)]
-    results = ReferenceEvaluator(helper.make_model(constant, opset_imports=opset)).run(None, {})
+    imports = [helper.make_opsetid("", opset)]
+    results = ReferenceEvaluator(helper.make_model(constant, opset_imports=imports)).run(None, {})
     _replace_nodes(graph, [node for node in graph.node if node not in folded])
     graph.initializer.extend(
         numpy_helper.from_array(np.asarray(value), name) for name, value in zip(outputs, results, strict=True)
@@ -79,7 +81,7 @@ def fold_batch_norms(graph: GraphProto) -> None:
     _bypass(graph, "Dropout")
     for norm in [node for node in graph.node if node.op_type == "BatchNormalization"]:
         before = _producer(graph, norm.input[0])
-        if before is not None and before.op_type in {"Conv", "Gemm"} and len(_consumers(graph, before.output[0])) == 1:
+        if before is not None and _takes_scale(before) and len(_consumers(graph, before.output[0])) == 1:
             _fold_into_previous(graph, norm, before)
         elif [node.op_type for node in _consumers(graph, norm.output[0])] == ["Flatten"]:
             _fold_into_next(graph, norm)
@@ -87,12 +89,22 @@ def fold_batch_norms(graph: GraphProto) -> None:
 
 
 def rewrite_prelu(graph: GraphProto) -> None:
-    """PReLU(x) = (1 - s) ReLU(x) + s x, as two 1x1 depthwise convolutions added: stays in the blocked layout."""
+    """PReLU(x) = (1 - s) ReLU(x) + s x, as two 1x1 depthwise convolutions added: stays in the blocked layout.
+
+    Where each channel of a picture has a slope of its own; any other PReLU stays as it is.
+    """
     nodes: list[NodeProto] = []
     for node in graph.node:
-        nodes.extend(_prelu_as_convolutions(graph, node) if node.op_type == "PRelu" else [node])
+        nodes.extend(_prelu_as_convolutions(graph, node) if _slopes_by_channel(graph, node) else [node])
     _replace_nodes(graph, nodes)
     _drop_unused(graph)
+
+
+def _slopes_by_channel(graph: GraphProto, node: NodeProto) -> bool:
+    if node.op_type != "PRelu":
+        return False
+    shape = _value(graph, node.input[1]).shape
+    return len(shape) >= 3 and shape[-3] > 1 and shape[-3] == int(np.prod(shape))  # noqa: PLR2004
 
 
 def _prelu_as_convolutions(graph: GraphProto, node: NodeProto) -> Iterator[NodeProto]:
@@ -104,6 +116,15 @@ def _prelu_as_convolutions(graph: GraphProto, node: NodeProto) -> Iterator[NodeP
         _set_value(graph, name, weight.reshape(-1, 1, 1, 1))
         yield helper.make_node("Conv", [read, name], [f"{target}_{part}"], group=len(slope), kernel_shape=[1, 1])
     yield helper.make_node("Add", [f"{target}_positive", f"{target}_all"], [target])
+
+
+def _takes_scale(node: NodeProto) -> bool:
+    """Whether rows of the second input make the outputs, so that a scale of those can go into it."""
+    if node.op_type == "Gemm":
+        given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+        plain = given.get("alpha", 1.0) == given.get("beta", 1.0) == 1.0 and not given.get("transA")
+        return bool(plain and given.get("transB"))
+    return node.op_type == "Conv"
 
 
 def _fold_into_previous(graph: GraphProto, norm: NodeProto, before: NodeProto) -> None:
@@ -124,6 +145,8 @@ def _fold_into_next(graph: GraphProto, norm: NodeProto) -> None:
     """Through a Flatten into a Gemm: W' = W s, b' = b + W t, s and t repeated over the positions of a channel."""
     flatten = _only_consumer(graph, norm.output[0], "Flatten")
     gemm = _only_consumer(graph, flatten.output[0], "Gemm")
+    if not _takes_scale(gemm):
+        return
     scale, shift = _norm_affine(graph, norm)
     weight, bias = _value(graph, gemm.input[1]), _value(graph, gemm.input[2])
     positions = weight.shape[1] // len(scale)
@@ -143,7 +166,7 @@ def _norm_affine(graph: GraphProto, norm: NodeProto) -> tuple[Array, Array]:
 
 def _take_pictures(graph: GraphProto, entry: ModelEntry) -> None:
     """Feed uint8 (N, H, W, 3) BGR: cast and transpose in the graph, channel order turned in the first weights."""
-    fed = graph.input[0]
+    (fed,) = graph.input
     first = next(node for node in graph.node if node.op_type == "Conv")
     if entry.channel_order == "rgb":
         name = f"{first.input[1]}_bgr"
@@ -166,33 +189,46 @@ def _take_pictures(graph: GraphProto, entry: ModelEntry) -> None:
 
 
 def _normalisation(graph: GraphProto, entry: ModelEntry, source: str, target: str) -> Iterator[NodeProto]:
-    """(pixel - mean) * scale with the manifest's mean (in its channel order) and scale; nothing where it is neutral."""
-    mean = np.array(entry.mean, np.float32)
-    ordered = mean[::-1] if entry.channel_order == "rgb" else mean
+    """(pixel - mean) * scale with the manifest's values (in its channel order); nothing where they are neutral."""
+    mean, scale = np.array(entry.mean, np.float32), np.array(entry.scale, np.float32)
+    turned = slice(None, None, -1 if entry.channel_order == "rgb" else 1)
     if not mean.any() and entry.scale == 1.0:
         yield helper.make_node("Identity", [source], [target])
         return
-    _set_value(graph, "pictures_mean", ordered.reshape(1, 3, 1, 1))
-    _set_value(graph, "pictures_scale", np.array(entry.scale, np.float32))
+    _set_value(graph, "pictures_mean", mean[turned].reshape(1, 3, 1, 1))
+    _set_value(graph, "pictures_scale", scale[turned].reshape(1, 3, 1, 1) if scale.ndim else scale)
     yield helper.make_node("Sub", [source, "pictures_mean"], ["pictures_centred"])
     yield helper.make_node("Mul", ["pictures_centred", "pictures_scale"], [target])
 
 
 def _make_dynamic(graph: GraphProto, entry: ModelEntry) -> None:
     """Any batch size, and any height and width where the entry says so; fixed shapes inside give way to that."""
+    known = {tensor.name for tensor in graph.initializer}
     for node in graph.node:
-        if node.op_type == "Reshape" and not entry.size:
-            shape = _value(graph, node.input[1]).copy()
-            shape[0], shape[1] = 0, -1
-            _set_value(graph, f"{node.output[0]}_shape", shape)
-            node.input[1] = f"{node.output[0]}_shape"
+        if node.op_type == "Reshape" and node.input[1] in known:
+            _free_reshape(graph, node, entry)
     del graph.value_info[:]
     for value in graph.output:
-        rank = len(value.type.tensor_type.shape.dim)
-        tail = value.type.tensor_type.shape.dim[rank - 1].dim_value
-        middle = ["anchors"] * (rank - 2)
-        value.CopyFrom(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, ["batch", *middle, tail]))
+        sides = [side.dim_value for side in value.type.tensor_type.shape.dim]
+        free = ["batch", *["anchors"] * (len(sides) - 2), sides[-1] or "values"] if sides else None
+        value.CopyFrom(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, free))
     _drop_unused(graph)
+
+
+def _free_reshape(graph: GraphProto, node: NodeProto, entry: ModelEntry) -> None:
+    """A shape that begins with a batch of one takes any; a detector's anchors (B, A, values) become any number."""
+    shape = _value(graph, node.input[1]).copy()
+    if len(shape) < 2 or shape[0] != 1:  # noqa: PLR2004
+        return
+    shape[0] = 0
+    if not entry.size:
+        shape[1] = -1
+    _set_value(graph, f"{node.output[0]}_shape", shape)
+    node.input[1] = f"{node.output[0]}_shape"
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return int(next(each.version for each in model.opset_import if each.domain in {"", "ai.onnx"}))
 
 
 def _const_nodes(graph: GraphProto, known: set[str]) -> Iterator[NodeProto]:

@@ -1,8 +1,13 @@
-"""Face detection with YuNet (Wu, Peng & Yu, "YuNet: a tiny millisecond-level face detector", MIR 20, 2023)."""
+"""Face detection: where is looked, at which size, and how faces are read from a network's outputs.
+
+Networks differ in the last alone. Here it is YuNet's way (Wu, Peng & Yu, "YuNet: a tiny millisecond-level face
+detector", MIR 20, 2023); SCRFD's is `models.scrfd`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -49,11 +54,24 @@ class Face:
         return float(np.hypot(*(self.landmarks[1] - self.landmarks[0])))
 
 
+Sides = tuple[int, ...]
+
+
+class Decoder(Protocol):
+    """Reads faces from the outputs, by name, of a network on one picture of `sides` pixels: height, width.
+
+    Gives them largest first, in pixels of that picture divided by `scale`.
+    """
+
+    def __call__(self, outputs: Mapping[str, NDArray[np.float32]], sides: Sides, scale: float) -> tuple[Face, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Detector:
     """Finds faces. Thread safe."""
 
     network: Network
+    decode: Decoder
 
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """All faces, largest first.
@@ -92,17 +110,34 @@ class Detector:
             scale = 1.0
         canvas = _canvas(pixels, scale)
         outputs = dict(zip(self.network.outputs, self.network.run(canvas[None]), strict=True))
-        return decode_faces(outputs, canvas.shape[1], scale)
+        return self.decode(outputs, canvas.shape[:2], scale)
 
 
-def decode_faces(outputs: Mapping[str, NDArray[np.float32]], width: int, scale: float) -> tuple[Face, ...]:
-    """Faces from the network's outputs on one picture of `width` pixels, largest first, in pixels / `scale`.
+def decode_yunet(outputs: Mapping[str, NDArray[np.float32]], sides: Sides, scale: float) -> tuple[Face, ...]:
+    """YuNet's faces (`Decoder`).
 
     An anchor at column c, row r of stride s says: score sqrt(cls obj), centre (c + dx, r + dy) s, size exp(dw, dh) s,
     landmarks (c + kx, r + ky) s (as the network was trained; libfacedetection.train).
     """
-    boxes, points, scores = _strong(outputs, width)
-    kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), SCORE, OVERLAP) if len(boxes) else ()
+    boxes, points, scores = _strong(outputs, sides[1])
+    return distinct_faces(boxes, points, scores, scale=scale, score=SCORE, overlap=OVERLAP)
+
+
+def distinct_faces(
+    boxes: NDArray[np.float32],
+    points: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    *,
+    scale: float,
+    score: float,
+    overlap: float,
+) -> tuple[Face, ...]:
+    """One face for each group of boxes that overlap, largest first, in pixels / `scale`.
+
+    `boxes` (K, 4): x, y, w, h; `points` (K, 5, 2); `scores` (K,), of which those below `score` do not count.
+    `overlap`: intersection over union beyond which the weaker of two is the same face.
+    """
+    kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), score, overlap) if len(boxes) else ()
     faces = [
         Face((boxes[i] / scale).astype(np.float32), (points[i] / scale).astype(np.float32), float(scores[i]))
         for i in np.asarray(kept, dtype=int).reshape(-1)

@@ -4,18 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from models.alignment import SIDE, align
 from models.attack_detection import AttackDetector, read_calibration
-from models.detection import FIRST_SIDE, Detector, Face
+from models.detection import FIRST_SIDE, Decoder, Detector, Face, decode_yunet
 from models.embedding import Embedder, Embedding
 from models.errors import FaceError, ModelError
 from models.image import Frame
-from models.manifest import load_manifest
+from models.licences import require_accepted
+from models.manifest import ModelEntry, load_manifest
+from models.packs import DEFAULT, find_pack
 from models.pad_crops import SIDE as VIEW_SIDE
 from models.pad_crops import pad_views
 from models.prepare import read_compiled, read_shipped
 from models.quality import Quality, measure_quality
-from models.session import load_network, runtime_info
+from models.scrfd import decode_scrfd
+from models.session import Network, load_network, runtime_info
 
 ATTACK_DETECTOR = "heyan_pad_1"
 """The network for presentation attack detection; it belongs to no pack."""
@@ -28,6 +33,10 @@ BYSTANDER = 0.5
 behind: somebody who passes by, a picture on the wall."""
 
 
+DECODERS: Mapping[str, Decoder] = {"yunet": decode_yunet, "scrfd": decode_scrfd}
+"""By what the manifest calls them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """Detector and embedder of one pack. Thread safe; ONNX Runtime releases the GIL."""
@@ -37,37 +46,37 @@ class Engine:
     attack_detector: AttackDetector
     pack: str
     threads: int
+    entries: Mapping[str, ModelEntry]
+    """What the manifests say of all that is loaded, by name."""
 
     @classmethod
-    def open(cls, *, data_dir: Path, pack: str = "open", provider: str = "auto", threads: int = 1) -> "Engine":
+    def open(cls, *, data_dir: Path, pack: str = DEFAULT, provider: str = "auto", threads: int = 1) -> "Engine":
         """Load a prepared pack and warm it up.
 
         Raises:
-            ModelError: `pack_unknown`, `model_missing`, `model_checksum_mismatch`, `model_invalid`, `provider_missing`.
+            ModelError: `pack_unknown`, `manifest_invalid`, `licence_not_accepted`, `model_missing`,
+                `model_checksum_mismatch`, `model_invalid`, `provider_missing`.
         """
-        names = load_manifest().pack(pack)
-        if names.detector is None or names.embedder is None:
+        found = find_pack(pack)
+        require_accepted(data_dir, found)
+        detector, embedder = found.pack.detector, found.pack.embedder
+        if detector is None or embedder is None:
             raise ModelError("pack_unknown", f"the pack {pack!r} compares no faces: set HEYAN_PACK to another")
-        contract = load_manifest().models[names.embedder].contract
-        if contract is None:
-            raise ModelError("model_invalid", f"the manifest's embedder {names.embedder!r} has no contract")
-        detector = load_network(
-            read_compiled(data_dir, pack, names.detector),
-            provider=provider,
+
+        def load(content: bytes, *shape: int) -> Network:
+            return load_network(content, provider=provider, threads=threads, warm_up=shape)
+
+        attacks = load(read_shipped(ATTACK_DETECTOR), 1, 2, VIEW_SIDE, VIEW_SIDE, 3)
+        return cls(
+            detector=_detector(
+                load(read_compiled(data_dir, pack, detector), 1, FIRST_SIDE, FIRST_SIDE, 3), found.models[detector]
+            ),
+            embedder=_embedder(load(read_compiled(data_dir, pack, embedder), 1, SIDE, SIDE, 3), found.models[embedder]),
+            attack_detector=AttackDetector(attacks, read_calibration(ATTACK_DETECTOR)),
+            pack=pack,
             threads=threads,
-            warm_up=(1, FIRST_SIDE, FIRST_SIDE, 3),
+            entries={**found.models, ATTACK_DETECTOR: load_manifest().models[ATTACK_DETECTOR]},
         )
-        embedder = load_network(
-            read_compiled(data_dir, pack, names.embedder),
-            provider=provider,
-            threads=threads,
-            warm_up=(1, SIDE, SIDE, 3),
-        )
-        attacks = load_network(
-            read_shipped(ATTACK_DETECTOR), provider=provider, threads=threads, warm_up=(1, 2, VIEW_SIDE, VIEW_SIDE, 3)
-        )
-        attack_detector = AttackDetector(attacks, read_calibration(ATTACK_DETECTOR))
-        return cls(Detector(detector), Embedder(embedder, contract), attack_detector, pack, threads)
 
     @property
     def contract(self) -> str:
@@ -132,3 +141,31 @@ class Engine:
         """What is loaded: pack, provider in use, contract, threads, runtime."""
         loaded = {"pack": self.pack, "provider": self.embedder.network.provider, "contract": self.contract}
         return {**loaded, "threads": str(self.threads), **runtime_info()}
+
+
+def _detector(network: Network, entry: ModelEntry) -> Detector:
+    """A detector whose outputs were read once, on a picture that is no square. Raises ModelError `model_invalid`."""
+    detector = Detector(network, DECODERS[entry.decoder or ""])
+    try:
+        detector.detect(Frame(np.zeros((FIRST_SIDE, FIRST_SIDE // 2, 3), np.uint8)))
+    except ModelError:
+        raise
+    except Exception as error:  # outputs that are not expected, or a size that the graph does not take
+        message = (
+            f"{entry.file} is no detector that `{entry.decoder}` reads at any size: {type(error).__name__}: {error}"
+        )
+        raise ModelError("model_invalid", message) from error
+    return detector
+
+
+def _embedder(network: Network, entry: ModelEntry) -> Embedder:
+    """An embedder that gave a vector for each of two pictures. Raises ModelError `model_invalid`."""
+    if entry.contract is None:
+        raise ModelError("model_invalid", f"the manifest's embedder {entry.file!r} has no contract")
+    try:
+        shape = network.run(np.zeros((2, SIDE, SIDE, 3), np.uint8))[0].shape
+    except Exception as error:
+        raise ModelError("model_invalid", f"{entry.file} takes one face at a time and no two: {error}") from error
+    if len(shape) != 2 or shape[0] != 2:  # noqa: PLR2004
+        raise ModelError("model_invalid", f"{entry.file} gave {shape} for two faces: must be a vector for each")
+    return Embedder(network, entry.contract)

@@ -28,4 +28,5 @@ class FaceError(ModelsError):
 
 class ModelError(ModelsError):
     """`model_unknown`, `model_missing`, `model_checksum_mismatch`, `model_source_unavailable`, `model_invalid`,
-    `pack_unknown`, `provider_missing`, `embedding_not_finite`, `embedding_contract_mismatch`, `logit_not_finite`."""
+    `manifest_invalid`, `pack_unknown`, `licence_not_accepted`, `provider_missing`, `embedding_not_finite`,
+    `embedding_contract_mismatch`, `logit_not_finite`."""

@@ -1,15 +1,22 @@
 """The manifest: every weight file as data. What differs between models stands there, not in subclasses."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from math import isfinite
+from re import fullmatch
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 
 from models.errors import ModelError
+
+T = TypeVar("T")
+
+PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+EMBEDDER_SIZE = (112, 112)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +48,21 @@ class ModelEntry:
     """Part of this package, in `models/weights`: trained here, runs as it is."""
     channel_order: Literal["bgr", "rgb"]
     mean: tuple[float, float, float]
-    scale: float
-    """The graph's input is (pixel - mean) * scale."""
+    """In the channel order of the graph's input."""
+    scale: float | tuple[float, float, float]
+    """The graph's input is (pixel - mean) * scale; three where channels differ."""
     size: tuple[int, ...]
     """Height and width of the input in pixels; empty: any multiple of 32."""
     output: str
+    decoder: Literal["yunet", "scrfd"] | None = None
+    """Of a detector: how faces are read from its outputs (`models.detection`, `models.scrfd`)."""
     contract: str | None = None
     """Of an embedder: names weights and preprocessing; templates of two contracts are never compared."""
+
+    @property
+    def arithmetic(self) -> str:
+        """Weights and preprocessing, as text: what the numbers of this model depend on beside the compiler."""
+        return f"{self.sha256} {self.channel_order} {self.mean} {self.scale} {self.size}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +73,8 @@ class Pack:
     embedder: str | None = None
     attack_detectors: tuple[str, ...] = ()
     licence: str
+    terms: str | None = None
+    """A notice that somebody has to accept for this installation before the pack is used (`models.licences`)."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -73,19 +90,96 @@ class Manifest:
     packs: Mapping[str, Pack]
     models: Mapping[str, ModelEntry]
 
-    def pack(self, name: str) -> Pack:
-        """Raises ModelError `pack_unknown`."""
-        if name not in self.packs:
-            raise ModelError("pack_unknown", f"no model pack is named {name!r}; choose one of {sorted(self.packs)}")
-        return self.packs[name]
-
-    def pack_models(self, name: str) -> Mapping[str, ModelEntry]:
-        """The entries of a pack by model name."""
-        return {model: self.models[model] for model in self.pack(name).models}
-
 
 @cache
 def load_manifest() -> Manifest:
     """The manifest that heyan ships."""
-    text = files("models").joinpath("manifest.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), Manifest, strict=True)
+    return parse_manifest(files("models").joinpath("manifest.toml").read_text("utf-8"), where="models/manifest.toml")
+
+
+def parse_manifest(text: str, *, where: str) -> Manifest:
+    """Read a manifest from TOML. `where`: what messages call it.
+
+    Raises:
+        ModelError: `manifest_invalid`; the message names the field.
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise manifest_invalid(where, f"it is no TOML: {error}") from None
+    strange = sorted(content.keys() - {"carriers", "packs", "models"})
+    if strange:
+        raise manifest_invalid(where, f"`{strange[0]}` is no part of a manifest; there are carriers, packs, models")
+    manifest = Manifest(
+        carriers=_tables(content, "carriers", Carrier, where),
+        packs=_tables(content, "packs", Pack, where),
+        models=_tables(content, "models", ModelEntry, where),
+    )
+    for fault in _faults(manifest):
+        raise manifest_invalid(where, fault)
+    return manifest
+
+
+def manifest_invalid(where: str, fault: str) -> ModelError:
+    """The error of a manifest that cannot be used."""
+    return ModelError("manifest_invalid", f"{where}: {fault}")
+
+
+def _tables(content: Mapping[str, Any], section: str, kind: type[T], where: str) -> Mapping[str, T]:
+    tables = content.get(section, {})
+    if not isinstance(tables, dict):
+        raise manifest_invalid(where, f"`{section}` must hold tables, as [{section}.NAME]")
+    return {name: _table(table, f"{section}.{name}", kind, where) for name, table in tables.items()}
+
+
+def _table(table: object, path: str, kind: type[T], where: str) -> T:
+    known = get_type_hints(kind)
+    strange = sorted(table.keys() - known.keys()) if isinstance(table, dict) else []
+    if strange:
+        raise manifest_invalid(where, f"`{path}.{strange[0]}` is unknown; there are {', '.join(sorted(known))}")
+    try:
+        return msgspec.convert(table, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise manifest_invalid(where, f"`{path}`: {str(error).replace('$.', '')}") from None
+
+
+def _faults(manifest: Manifest) -> Iterator[str]:
+    """What is of the right type and cannot be meant."""
+    for name, entry in manifest.models.items():
+        yield from (f"`models.{name}{fault}" for fault in _entry_faults(name, entry, manifest))
+    for name, pack in manifest.packs.items():
+        yield from (f"`packs.{name}.{fault}" for fault in _pack_faults(pack, manifest))
+
+
+def _entry_faults(name: str, entry: ModelEntry, manifest: Manifest) -> Iterator[str]:
+    if not fullmatch(PLAIN_NAME, name):
+        yield "` must be named by letters, digits, '.', '-' or '_'"
+    if not fullmatch(PLAIN_NAME, entry.file):
+        yield f".file` is {entry.file!r}: must be the name of a file, without a folder"
+    if not fullmatch(r"[0-9a-f]{64}", entry.sha256):
+        yield f".sha256` must be the file's 64 hexadecimal digits in small letters: sha256sum {entry.file}"
+    if entry.carrier is not None and (entry.carrier not in manifest.carriers or entry.member is None):
+        yield ".carrier` must be one of [carriers], and `member` the file's path in it"
+    if not all(isfinite(each) for each in entry.mean):
+        yield ".mean` must be finite"
+    scales = entry.scale if isinstance(entry.scale, tuple) else (entry.scale,)
+    if not all(isfinite(each) and each != 0 for each in scales):
+        yield ".scale` must be finite, and not 0"
+    if (entry.decoder is not None) != (entry.task == "detection"):
+        yield ".decoder` must be yunet or scrfd for task detection, and nothing for others"
+    if entry.task == "detection" and entry.size:
+        yield ".size` must be []: a detector is given pictures of any size"
+    if entry.task == "embedding" and entry.size != EMBEDDER_SIZE:
+        yield f".size` must be {list(EMBEDDER_SIZE)}: faces are aligned to that"
+
+
+def _pack_faults(pack: Pack, manifest: Manifest) -> Iterator[str]:
+    wanted: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+        ("detector", "detection", (pack.detector,) if pack.detector else ()),
+        ("embedder", "embedding", (pack.embedder,) if pack.embedder else ()),
+        ("attack_detectors", "presentation_attack_detection", pack.attack_detectors),
+    )
+    for part, task, names in wanted:
+        for name in names:
+            if name not in manifest.models or manifest.models[name].task != task:
+                yield f"{part}` is {name!r}: no [models.{name}] with task {task}"

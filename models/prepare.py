@@ -1,7 +1,7 @@
 """Gets a pack ready: fetch the sources, compile them, keep the result under the data directory.
 
-<data>/models/sources/<file>                     as fetched, SHA-256 checked
-<data>/models/compiled/<model>-<key>.onnx        what runs; the key hashes source and compiler version
+<data>/models/sources/<file>                     as fetched, SHA-256 checked; of an operator's own pack <hash>-<file>
+<data>/models/compiled/<model>-<key>.onnx        what runs; the key hashes source, preprocessing and compiler version
 <data>/models/compiled/<model>-<key>.sha256      its own checksum: a damaged cache is found at start
 """
 
@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-import onnx
 import platformdirs
 
+from models.agreement import check_agreement
 from models.compile import COMPILER_VERSION, compile_model
 from models.errors import ModelError
 from models.fetch import Progress, Wanted, fetch_file, sha256_of, silent, write_atomically
-from models.manifest import Manifest, ModelEntry, load_manifest
+from models.licences import require_accepted
+from models.manifest import ModelEntry, load_manifest
+from models.packs import DEFAULT, FoundPack, find_pack, shipped_packs, source_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,26 +60,29 @@ def model_directory() -> Path | None:
 
 
 def inventory(data_dir: Path, pack: str | None = None) -> tuple[PreparedModel, ...]:
-    """Every model of a pack (or of all packs), ready or not."""
-    manifest = load_manifest()
-    packs = [pack] if pack is not None else list(manifest.packs)
-    return tuple(model for name in packs for model in _pack_inventory(manifest, data_dir, name))
+    """Every model of a pack (or of all that heyan describes), ready or not. Raises as `models.packs.find_pack`."""
+    packs = shipped_packs() if pack is None else (find_pack(pack),)
+    return tuple(model for found in packs for model in _pack_inventory(found, data_dir))
 
 
 def prepare(
-    data_dir: Path, pack: str = "open", *, directory: Path | None = None, progress: Progress = silent
+    data_dir: Path, pack: str = DEFAULT, *, directory: Path | None = None, progress: Progress = silent
 ) -> tuple[PreparedModel, ...]:
     """Fetch and compile what is not there yet. Idempotent; quick when nothing is to do.
 
     `directory`: an operator's directory of source files (see `model_directory`); no other source is asked then.
 
     Raises:
-        ModelError: `pack_unknown`, `model_source_unavailable`, `model_checksum_mismatch`, `model_invalid`.
+        ModelError: `pack_unknown`, `manifest_invalid`, `licence_not_accepted`, `model_source_unavailable`,
+            `model_checksum_mismatch`, `model_invalid`.
     """
-    models = inventory(data_dir, pack)
+    found = find_pack(pack)
+    require_accepted(data_dir, found)
+    models = tuple(_pack_inventory(found, data_dir))
     for model in models:
         if not _intact(model.source, model.entry.sha256):
-            fetch_file(_wanted(model.entry), model.source, directory=directory, progress=progress)
+            folder = source_folder(found, model.entry, directory)
+            fetch_file(_wanted(found, model.entry), model.source, directory=folder, progress=progress)
         if not _compiled_intact(model.compiled):
             progress(f"compile {model.name}", 0, None)
             _compile(model)
@@ -100,11 +105,11 @@ def read_compiled(data_dir: Path, pack: str, name: str) -> bytes:
     if not model.ready:
         raise ModelError(
             "model_missing",
-            f"{model.entry.file} is not prepared in {data_dir}; run `heyan models prepare`",
+            f"{model.entry.file} is not prepared in {data_dir}; run `{_remedy(pack)}`",
         )
     if not _compiled_intact(model.compiled):
         raise ModelError(
-            "model_checksum_mismatch", f"{model.compiled} is damaged; run `heyan models prepare` to compile it anew"
+            "model_checksum_mismatch", f"{model.compiled} is damaged; run `{_remedy(pack)}` to compile it anew"
         )
     return model.compiled.read_bytes()
 
@@ -122,26 +127,33 @@ def read_shipped(name: str) -> bytes:
     return content
 
 
-def _pack_inventory(manifest: Manifest, data_dir: Path, pack: str) -> Iterator[PreparedModel]:
+def _pack_inventory(found: FoundPack, data_dir: Path) -> Iterator[PreparedModel]:
     folder = data_dir / "models"
-    for name, entry in manifest.pack_models(pack).items():
-        key = hashlib.sha256(f"{entry.sha256} {COMPILER_VERSION}".encode()).hexdigest()[:16]
-        compiled = folder / "compiled" / f"{name}-{key}.onnx"
+    for name, entry in found.models.items():
+        key = hashlib.sha256(f"{entry.arithmetic} {COMPILER_VERSION}".encode()).hexdigest()[:16]
+        kept = entry.file if found.folder is None else f"{entry.sha256[:16]}-{entry.file}"
         yield PreparedModel(
-            name=name, pack=pack, entry=entry, source=folder / "sources" / entry.file, compiled=compiled
+            name=name,
+            pack=found.name,
+            entry=entry,
+            source=folder / "sources" / kept,
+            compiled=folder / "compiled" / f"{name}-{key}.onnx",
         )
 
 
-def _wanted(entry: ModelEntry) -> Wanted:
-    carrier = load_manifest().carriers[entry.carrier] if entry.carrier else None
+def _wanted(found: FoundPack, entry: ModelEntry) -> Wanted:
+    carrier = found.carriers[entry.carrier] if entry.carrier else None
     return Wanted(name=entry.file, sha256=entry.sha256, carrier=carrier, member=entry.member, urls=entry.urls)
 
 
 def _compile(model: PreparedModel) -> None:
     try:
-        content = compile_model(model.source.read_bytes(), model.entry)
-    except (onnx.checker.ValidationError, ValueError, KeyError, StopIteration) as error:
-        raise ModelError("model_invalid", f"{model.entry.file} cannot be compiled: {error}") from error
+        source = model.source.read_bytes()
+        content = compile_model(source, model.entry)
+        check_agreement(source, content, model.entry)
+    except Exception as error:  # a graph that is not what its entry says fails in as many ways as there are
+        reason = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
+        raise ModelError("model_invalid", f"{model.entry.file} cannot be compiled: {reason}") from error
     write_atomically(model.compiled, content)
     write_atomically(_checksum_file(model.compiled), hashlib.sha256(content).hexdigest().encode())
 
@@ -160,8 +172,13 @@ def _intact(path: Path, sha256: str) -> bool:
 
 
 def _fault(model: PreparedModel) -> str | None:
+    remedy = _remedy(model.pack)
     if not model.ready:
-        return "not prepared: run `heyan models prepare`"
+        return f"not prepared: run `{remedy}`"
     if not _intact(model.source, model.entry.sha256):
-        return f"damaged source {model.source}: run `heyan models prepare`"
-    return None if _compiled_intact(model.compiled) else f"damaged cache {model.compiled}: run `heyan models prepare`"
+        return f"damaged source {model.source}: run `{remedy}`"
+    return None if _compiled_intact(model.compiled) else f"damaged cache {model.compiled}: run `{remedy}`"
+
+
+def _remedy(pack: str) -> str:
+    return "heyan models prepare" if pack == DEFAULT else f"heyan models prepare --pack {pack}"

@@ -58,20 +58,14 @@ class PlainNetwork:
 
     _session: onnxruntime.InferenceSession
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of its input, in pixels."""
-        height, width = self._session.get_inputs()[0].shape[2:]
-        return int(height), int(width)
-
-    def run(self, planes: NDArray[np.float32], outputs: Sequence[str]) -> Sequence[NDArray[np.float32]]:
-        """The named outputs for float32 (1, 3, H, W)."""
-        found: Sequence[NDArray[np.float32]] = self._session.run(outputs, {self._session.get_inputs()[0].name: planes})
+    def run(self, planes: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
+        """Outputs in the graph's order for float32 (1, 3, H, W)."""
+        found: Sequence[NDArray[np.float32]] = self._session.run(None, {self._session.get_inputs()[0].name: planes})
         return found
 
 
 def load_plain(content: bytes, *, threads: int) -> PlainNetwork:
-    """Load a model of one input, (1, 3, H, W) of a fixed size (`models.compile.dequantise`)."""
+    """Load a model of one input, (1, 3, H, W) (`models.compile.dequantise`). Raises whatever the runtime raises."""
     return PlainNetwork(onnxruntime.InferenceSession(content, _options(threads), providers=[_PROVIDERS["cpu"]]))
 
 

@@ -56,7 +56,7 @@ class Refused(VerifyError):
 class Conflict(VerifyError):
     """`action_exists`, `actions_exhausted`, `case_not_open`, `already_redeemed`, `already_verified`, `not_verified`,
     `invite_used`, `session_already_claimed`, `session_not_claimed`, `idempotency_key_reused`, `webhook_limit`,
-    `policy_already_proposed`, `policy_already_in_force`, `proposal_decided`,
+    `policy_already_proposed`, `policy_already_in_force`, `proposal_decided`, `reference_contract_mismatch`,
     `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was).
     """
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from models.embedding import Embedding
 from models.errors import FaceError, ImageError
 from verify.actions import ACTIONS, ROLES
+from verify.asking_again import require_comparable
 from verify.audit import Detail, Event
 from verify.casefile import (
     Case,
@@ -28,6 +29,7 @@ from verify.deputies import check_appointed, held_appointments
 from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, Unavailable
 from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
 from verify.photo_source import NOTHING, NoPhotoError, PhotoDelayedError, PhotoSource, Sought
+from verify.reference_contract import check_comparable
 from verify.references import blob_name, number_binding, open_name, reference_binding
 from verify.return_links import check_return_url
 from verify.standing import is_verified
@@ -122,6 +124,8 @@ class Invites:
     vault: Vault
     entropy: Entropy
     embed_reference: EmbedReference
+    contract: str
+    """Of the templates that it makes."""
     photos: PhotoSource = NOTHING
     """Where the photos are that nobody submits, for cases of live mode."""
     test_photos: PhotoSource = NOTHING
@@ -141,9 +145,9 @@ class Invites:
         `return_url`: where the page offers to go at the end.
 
         Raises:
-            NotFound: `case_unknown`, `subject_unknown`. Conflict: `case_not_open`, `already_verified`.
-            Gone: `reference_gone` if the subject's photo was unusable or erased. Refused: `deputy_not_appointed`.
-            Invalid: `return_url_refused`.
+            NotFound: `case_unknown`, `subject_unknown`. Conflict: `case_not_open`, `already_verified`,
+            `reference_contract_mismatch` if other models have made the subject's template. Gone: `reference_gone` if
+            the subject's photo was unusable or erased. Refused: `deputy_not_appointed`. Invalid: `return_url_refused`.
         """
         if return_url is not None:
             check_return_url(return_url, origins=client.return_origins)
@@ -157,6 +161,7 @@ class Invites:
             subject = find_subject(file, subject_id)
             check_appointed(subject, held, now=now)
             _check_can_verify(file, subject, now=now, epoch=epoch)
+            check_comparable(subject, expected_contract=self.contract)
             earlier = [replace(other, state=InviteState.REVOKED) for other in _usable(file, subject_id)]
             expires_at = min(now + INVITE_SECONDS, file.case.deadline)
             invite = Invite(
@@ -222,11 +227,15 @@ class Invites:
         """Burn the link for the right to open sessions.
 
         Raises:
-            As `inspect`; Refused: `consent_required`. Conflict: `invite_used`. Invalid: `reference_unusable`.
+            As `inspect`; Refused: `consent_required`. Conflict: `invite_used`, `reference_contract_mismatch` (the link
+            is not burnt). Invalid: `reference_unusable`.
             Unavailable: `reference_delayed` while an authority that holds the photo does not give it.
         """
         case_id, part, secret = _parsed(code)
         await self._fetch(case_id, part, secret)
+        file, now = await self._load(case_id)
+        _, known = _live_invite(file, part, secret, now)
+        await require_comparable(self.store, file, known.id, expected_contract=self.contract)
         grant_secret = new_secret(self.entropy)
 
         def transition(file: CaseFile, now: float) -> Change[CaptureGrant]:

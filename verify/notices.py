@@ -23,6 +23,7 @@ from verify.casefile import (
     VerificationState,
 )
 from verify.identifiers import part_of
+from verify.reference_contract import OUTDATED
 
 CATALOGUE: Mapping[str, str] = {
     "case.opened": "a case was opened",
@@ -127,8 +128,14 @@ def _of_references(before: CaseFile, after: CaseFile) -> _Happened:
         was_unusable = earlier is not None and earlier.reference_state is ReferenceState.UNUSABLE
         if subject.reference_state is ReferenceState.UNUSABLE and not was_unusable:
             yield "reference.unusable", {"subject": subject.id, "reason": subject.reference_reason or ""}
+        if _is_outdated(subject) and (earlier is None or not _is_outdated(earlier)):
+            yield "reference.unusable", {"subject": subject.id, "reason": subject.reference_reason or ""}
         if _is_delayed(subject) and (earlier is None or not _is_delayed(earlier)):
             yield "reference.delayed", {"subject": subject.id, "reason": subject.reference_reason or ""}
+
+
+def _is_outdated(subject: Subject) -> bool:
+    return subject.reference_state is ReferenceState.TEMPLATE and subject.reference_reason == OUTDATED
 
 
 def _is_delayed(subject: Subject) -> bool:

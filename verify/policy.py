@@ -3,16 +3,19 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.resources import files
 
 import msgspec
 
 from liveness.assessment import SIGNALS
 from liveness.thresholds import FusionThresholds, LivenessThresholds
-from verify.calibration import CalibrationError, Level, load_calibration
+from verify.calibration import CalibrationError, Level, load_calibration, parse_calibration
 from verify.fraud_policy import FraudPolicy
 
 DEFAULT = "open-3"
+DEFAULTS = (DEFAULT, "mobilefacenet-1")
+"""Where none is named: the first of these that is for the embeddings of the models in use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +23,16 @@ class Policy:
     """Thresholds of one version. A threshold is valid for one embedding contract and for the stated population.
 
     A policy's file names its calibration and the level of it; `contract` and `similarity` come from there. It may
-    extend another, and then holds what differs.
+    extend another, and then holds what differs. In place of a name it may hold a calibration itself, as the JSON that
+    `heyan-bench calibrate` writes.
     """
 
     version: str
     contract: str
     """Contract id that `similarity` belongs to; evidence of another contract is never accepted."""
     calibration: str
-    """Name of the calibration behind `similarity` (`verify.calibration`): sets, people, intervals."""
+    """Name of the calibration behind `similarity` (`verify.calibration`): sets, people, intervals. Of one that the file
+    itself holds: `own-` and the beginning of its SHA-256."""
     level: Level
     calibrated_on: str
     """What stands behind the other thresholds, in words for an auditor."""
@@ -60,8 +65,8 @@ class _Calibrated:
 class PolicyError(ValueError):
     """A policy that cannot be used.
 
-    `code`: `policy_unknown`, `policy_invalid`, `policy_contract_mismatch`; of changes by operators (`policy_changes`)
-    `policy_conflict`, `policy_changed`, `policy_version_taken`, `policy_history_invalid`.
+    `code`: `policy_unknown`, `policy_invalid`, `policy_missing`, `policy_contract_mismatch`; of changes by operators
+    (`policy_changes`) `policy_conflict`, `policy_changed`, `policy_version_taken`, `policy_history_invalid`.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -97,6 +102,26 @@ def require_contract(policy: Policy, contract: str) -> Policy:
         message = f"policy {policy.version} is for {policy.contract}, the models are {contract}: set HEYAN_POLICY"
         raise PolicyError("policy_contract_mismatch", message)
     return policy
+
+
+def named_or_default(named: str | None, *, contract: str) -> Policy:
+    """The shipped policy that somebody has named; without a name the one that comes for embeddings of this contract.
+
+    Raises:
+        PolicyError: `policy_missing` if none comes for them; as `load_policy`.
+    """
+    if named is not None:
+        return load_policy(named)
+    shipped = (load_policy(name) for name in DEFAULTS)
+    found = next((policy for policy in shipped if policy.contract == contract), None)
+    if found is None:
+        message = (
+            f"no policy comes for embeddings of {contract}, and a threshold of other weights means nothing for them: "
+            "make one with heyan-bench calibrate --data DIR --policy FILE, then heyan policy propose FILE "
+            "(docs/packs.md)"
+        )
+        raise PolicyError("policy_missing", message)
+    return found
 
 
 def names() -> list[str]:
@@ -137,8 +162,13 @@ def _extended(content: Mapping[str, object]) -> Mapping[str, object]:
 def _calibrated(content: Mapping[str, object]) -> Mapping[str, object]:
     """What a policy takes from its calibration."""
     named = msgspec.convert(content, _Calibrated, strict=True)
-    calibration = load_calibration(named.calibration)
-    return {"contract": calibration.contract, "similarity": calibration.at(named.level).similarity}
+    if named.calibration.lstrip().startswith("{"):
+        own = named.calibration.strip().encode()
+        name, calibration = f"own-{sha256(own).hexdigest()[:16]}", parse_calibration(own)
+    else:
+        name, calibration = named.calibration, load_calibration(named.calibration)
+    similarity = calibration.at(named.level).similarity
+    return {"calibration": name, "contract": calibration.contract, "similarity": similarity}
 
 
 def _named(fusion: FusionThresholds) -> set[str]:

@@ -17,10 +17,10 @@ from verify.audit import AuditEntry, Event
 from verify.errors import Conflict, NotFound, Refused
 from verify.operators import OPERATORS_CHAIN, Operator, Operators
 from verify.policy import (
-    DEFAULT,
     Policy,
     PolicyError,
     load_policy,
+    named_or_default,
     names,
     parse_policy,
     require_contract,
@@ -92,19 +92,20 @@ class PolicyChanges:
         entries, _ = await self.store.verified_chain(OPERATORS_CHAIN)
         return history_of(entries)
 
-    async def in_force(self, *, named: str | None) -> Policy:
+    async def in_force(self, *, named: str | None, contract: str) -> Policy:
         """The policy to start with: the approved one; without any the shipped one that is named, or the default.
 
-        `named`: the policy that the environment names, None if it names none.
+        `named`: the policy that the environment names, None if it names none. `contract`: of the models in use, for
+        which a default is looked for.
 
         Raises:
             PolicyError: `policy_conflict` if another one is named than was approved; `policy_changed` if the approved
                 one would not judge as it did when it was approved; `policy_history_invalid`; `policy_unknown`,
-                `policy_invalid`. AuditChainBrokenError.
+                `policy_missing`, `policy_invalid`. AuditChainBrokenError.
         """
         approved = (await self.history()).in_force
         if approved is None:
-            return load_policy(named or DEFAULT)
+            return named_or_default(named, contract=contract)
         if named not in {None, approved.version}:
             message = (
                 f"HEYAN_POLICY names {named!r}, and two operators have put {approved.version!r} in force: unset it"

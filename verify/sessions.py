@@ -12,6 +12,7 @@ from typing import TypeVar
 from liveness.challenge import EVERYTHING, Accommodation, Challenge, draw_challenge
 from models.embedding import Embedding
 from verify import scores
+from verify.asking_again import require_comparable
 from verify.audit import Detail, Event
 from verify.casefile import (
     CaseFile,
@@ -35,6 +36,7 @@ from verify.identifiers import Entropy, hash_secret, new_part, new_secret, parse
 from verify.jose import SealingKey
 from verify.patience import Patience
 from verify.policy import Policy
+from verify.reference_contract import check_comparable, comparable_again
 from verify.references import blob_name, reference_binding
 from verify.standing import is_verified
 from verify.store import Change, LateError, Store
@@ -114,7 +116,8 @@ class Sessions:
         """Open a session; this takes one of the link's attempts. `device`: what the phone's page calls itself.
 
         Raises:
-            Refused: `grant_invalid`. Gone: `attempts_exhausted`. Conflict: `case_not_open`, `already_verified`.
+            Refused: `grant_invalid`. Gone: `attempts_exhausted`. Conflict: `case_not_open`, `already_verified`,
+            `reference_contract_mismatch` if other models have made the template; none of the attempts was taken.
             Limited: `attempts_too_fast`; none of the link's attempts was taken. Invalid: `device_invalid`.
         """
         parsed = parse_code(grant)
@@ -128,6 +131,8 @@ class Sessions:
 
         def transition(file: CaseFile, now: float) -> Change[OpenedSession]:
             invite = _granted_invite(file, invite_id, secret, now=now, epoch=epoch)
+            subject = file.subjects[invite.subject_id]
+            check_comparable(subject, expected_contract=self.policy.contract)
             session = Session(
                 id=session_id,
                 invite_id=invite_id,
@@ -147,7 +152,7 @@ class Sessions:
                 attempts_left=used.attempts_left,
             )
             event = Event(name="session.opened", actor=f"subject:{invite.subject_id}", details={"session": session_id})
-            return Change(after=file.with_(used, session), event=event, value=opened)
+            return Change(after=file.with_(used, session, comparable_again(subject)), event=event, value=opened)
 
         try:
             return await self.store.transact(case_id, transition)
@@ -163,6 +168,7 @@ class Sessions:
         except NotFound:
             raise _grant_invalid() from None
         invite = _granted_invite(file, invite_id, secret, now=now, epoch=epoch)
+        await require_comparable(self.store, file, invite.subject_id, expected_contract=self.policy.contract)
         if file.case.mode == "test":
             return
         if device is not None:
@@ -185,7 +191,8 @@ class Sessions:
 
         Raises:
             NotFound: `session_unknown`. Refused: `session_secret_invalid`. Conflict: `session_already_claimed`,
-            `case_not_open`. Gone: `session_expired`, `invite_revoked`, `reference_gone`.
+            `case_not_open`, `reference_contract_mismatch` (the challenge is not burnt). Gone: `session_expired`,
+            `invite_revoked`, `reference_gone`.
         """
         challenge = draw_challenge(self.rng, accommodation)
 
@@ -194,13 +201,14 @@ class Sessions:
             check_open(file.case, now)
             _check_claimable(session, now)
             _check_link(file, session)
+            subject = file.subjects[session.subject_id]
+            check_comparable(subject, expected_contract=self.policy.contract)
             claimed = replace(
                 session,
                 state=SessionState.CLAIMED,
                 challenge_id=challenge.id,
                 cues=tuple(cue.value for cue in challenge.cues),
             )
-            subject = file.subjects[session.subject_id]
             details = {
                 "session": session_id,
                 "challenge": challenge.id,

@@ -12,7 +12,7 @@ from api.commands.failing import BAD_INPUT, KNOWN, complain
 from api.comparison import Comparison, compare_photos
 from api.settings import load_settings
 from models.engine import Engine
-from verify.policy import load_policy
+from verify.policy import named_or_default
 
 MATCH, NO_MATCH = 0, 1
 
@@ -40,7 +40,8 @@ def _compare(first: Path, second: Path) -> Comparison:
     engine = Engine.open(
         data_dir=settings.data_dir, pack=settings.pack, provider=settings.provider, threads=settings.threads
     )
-    return compare_photos(*photos, engine=engine, policy=load_policy(settings.policy))
+    policy = named_or_default(settings.named_policy, contract=engine.contract)
+    return compare_photos(*photos, engine=engine, policy=policy)
 
 
 def _fail(code: str, message: str, *, as_json: bool) -> None:

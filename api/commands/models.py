@@ -1,18 +1,24 @@
-"""`heyan models prepare | list | verify`."""
+"""`heyan models prepare | list | verify | accept-licence`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from getpass import getuser
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.commands.failing import explained
 from api.settings import load_settings
 from models import prepare as preparing
+from models.errors import ModelError
 from models.fetch import Progress as ShowProgress
+from models.licences import accept, acceptance
+from models.packs import FoundPack, find_pack, is_directory, shipped_packs
 
 commands = typer.Typer(help="The weights: fetch, compile, check.", no_args_is_help=True)
 
@@ -34,13 +40,43 @@ def prepare(pack: PackOption = None) -> None:
 
 @commands.command(name="list")
 def list_models() -> None:
-    """All models of all packs, with licence and whether they are ready."""
+    """All packs, with licences, whether their terms are accepted, and which of their models are ready."""
     with explained():
-        models = preparing.inventory(load_settings().data_dir)
-    table = Table("pack", "model", "task", "licence", "ready")
-    for model in models:
-        table.add_row(model.pack, model.name, model.entry.task, model.entry.licence, "yes" if model.ready else "no")
-    Console().print(table)
+        settings = load_settings()
+        own = (find_pack(settings.pack),) if is_directory(settings.pack) else ()
+        packs = [(found, preparing.inventory(settings.data_dir, found.name)) for found in (*shipped_packs(), *own)]
+    for found, models in packs:
+        table = Table(Column("model", no_wrap=True), "task", "licence", "ready")
+        for model in models:
+            table.add_row(model.name, model.entry.task, model.entry.licence, "yes" if model.ready else "no")
+        typer.echo(f"{found.name}: {found.pack.licence}{_accepted(settings.data_dir, found)}")
+        Console().print(table)
+
+
+@commands.command(name="accept-licence")
+def accept_licence(
+    pack: Annotated[str, typer.Argument(help="model pack: a name, or a directory with a slash")],
+    by: Annotated[str | None, typer.Option("--as", help="who accepts; your account's name if not given")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask: for scripts")] = False,
+) -> None:
+    """Show the terms of a pack's weights, and record who accepts them, and when. Exit code 2 if they are not."""
+    with explained():
+        settings = load_settings(pack=pack)
+        found = find_pack(settings.pack)
+        terms, earlier = found.pack.terms, acceptance(settings.data_dir, found)
+        if terms is None:
+            typer.echo(f"{found.name} has no terms to accept: {found.pack.licence}")
+            return
+        if earlier is not None:
+            typer.echo(f"{found.name}: accepted by {earlier.accepted_by} at {earlier.accepted_at.isoformat()}")
+            return
+        typer.echo(f"{found.name}: {found.pack.licence}\n\n{terms.strip()}\n")
+        if not yes and not typer.confirm("Do you accept?"):
+            raise ModelError(
+                "licence_not_accepted", f"the terms of {found.name} were not accepted; nothing was recorded"
+            )
+        accepted = accept(settings.data_dir, found, by=by or getuser(), now=datetime.now(UTC))
+    typer.echo(f"recorded: {found.name}, {accepted.accepted_by}, {accepted.accepted_at.isoformat()}")
 
 
 @commands.command()
@@ -52,6 +88,14 @@ def verify(pack: PackOption = None) -> None:
     for model, fault in faults:
         typer.echo(f"{model.name}: {fault or 'intact'}")
     raise typer.Exit(DAMAGED if any(fault for _, fault in faults) else 0)
+
+
+def _accepted(data_dir: Path, found: FoundPack) -> str:
+    """Whether somebody has accepted its terms; nothing of a pack that has none."""
+    if found.pack.terms is None:
+        return ""
+    accepted = acceptance(data_dir, found)
+    return f"; accepted by {accepted.accepted_by}" if accepted else "; not accepted yet"
 
 
 @contextmanager

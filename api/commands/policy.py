@@ -16,6 +16,8 @@ from api.commands.policy_replay import replay
 from api.commands.receipts import read_file
 from api.composition import open_engine, open_store_of, policy_changes
 from api.settings import Settings, load_settings
+from models.errors import ModelError
+from models.packs import find_pack
 from verify.operators import Operator
 from verify.policy import Policy, PolicyError, load_policy, names, parse_policy, require_contract
 from verify.policy_changes import History, PolicyChanges, Proposal, file_digest, named_text
@@ -181,8 +183,9 @@ def history() -> None:
 async def _in_force(desk: _Desk) -> Policy | None:
     """None, and a complaint, if the service would not start."""
     try:
-        return await desk.changes.in_force(named=desk.settings.named_policy)
-    except PolicyError as error:
+        contract = find_pack(desk.settings.pack).contract or ""
+        return await desk.changes.in_force(named=desk.settings.named_policy, contract=contract)
+    except (ModelError, PolicyError) as error:
         complain(error.code, str(error))
         return None
 

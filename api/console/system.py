@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from api.settings import PREFIX, Settings
-from models.engine import ATTACK_DETECTOR, Engine
-from models.manifest import ModelEntry, load_manifest
+from models.engine import Engine
+from models.manifest import ModelEntry
 
 SHOWN = (
     "host",
@@ -59,6 +59,5 @@ def settings_shown(settings: Settings) -> Mapping[str, str | bool]:
 
 
 def models_in_use(engine: Engine) -> Mapping[str, ModelEntry]:
-    """Entries of the manifest that this engine has loaded."""
-    manifest = load_manifest()
-    return {**manifest.pack_models(engine.pack), ATTACK_DETECTOR: manifest.models[ATTACK_DETECTOR]}
+    """What the manifests say of the models that this engine has loaded."""
+    return engine.entries

@@ -269,7 +269,10 @@ class SubjectBody(Body):
         description="before consent `portrait`, or `awaited` if an authority holds it; then `template`; `unusable`, "
         "`erased`"
     )
-    reference_reason: str | None = Field(default=None, description="why the ID photo cannot be used")
+    reference_reason: str | None = Field(
+        default=None,
+        description="why the ID photo cannot be used; `reference_contract_mismatch` of a `template`: send it again",
+    )
     state: str = Field(description="`pending`, `verified`, `redeemed`, `declined` or `reference_unusable`")
     messages: tuple[MessageBody, ...] = Field(
         default=(), description="what the service was asked to send to the person, oldest first"

@@ -8,8 +8,7 @@ from benchmarks.calibration.comparing import PeopleScores, compare_all
 from benchmarks.calibration.labelled import LabelledSet
 from benchmarks.calibration.rates import rates_at, threshold_at
 from benchmarks.recognition import embed_images
-from models.engine import Engine
-from models.manifest import load_manifest
+from models.engine import ATTACK_DETECTOR, Engine
 from verify.calibration import Calibration, Threshold
 
 
@@ -57,7 +56,7 @@ def derive(
         strict=strict,
         contract=engine.contract,
         made_on=made_on.isoformat(),
-        models={name: entry.sha256 for name, entry in load_manifest().pack_models(engine.pack).items()},
+        models={name: entry.sha256 for name, entry in engine.entries.items() if name != ATTACK_DETECTOR},
     )
 
 

@@ -13,9 +13,23 @@ from benchmarks.calibration.derive import compare_sets, derive
 from benchmarks.calibration.labelled import read_sets
 from benchmarks.commands.failing import explained
 from models.engine import Engine
+from models.packs import default_pack
 from models.prepare import default_data_dir
 from verify.calibration import Calibration, GroupRates, Threshold, calibration_text
+from verify.policy import DEFAULT
+from verify.policy_check import checked_policy
 
+POLICY = """version = "{version}"
+extends = "{extends}"
+level = "default"
+calibrated_on = \"\"\"
+Similarity: the calibration below. All else as in {extends}, which was set with other models: what a liveness signal
+measures depends on a detector's landmarks, and with those of this pack it was not measured.
+\"\"\"
+calibration = '''
+{calibration}
+'''
+"""
 SETS = Path(__file__).parents[1] / "calibration" / "sets.toml"
 
 
@@ -25,10 +39,13 @@ def calibrate(
     target_fmr: Annotated[float, typer.Option(min=1e-7, max=0.5, help="of the default threshold")] = 0.001,
     strict_fmr: Annotated[float, typer.Option(min=1e-7, max=0.5, help="of the stricter one")] = 0.0001,
     as_json: Annotated[Path | None, typer.Option("--json", help="write the calibration as it is shipped")] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="write a policy that holds the calibration, for heyan policy propose")
+    ] = None,
 ) -> None:
     """The lowest cosine that keeps FMR at a target in every set, on people who are not held out, and what it costs."""
     with explained():
-        engine = Engine.open(data_dir=default_data_dir())
+        engine = Engine.open(data_dir=default_data_dir(), pack=default_pack())
         labelled = read_sets(sets, data=data, share="calibrating")
         columns = TextColumn("embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
         with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -45,6 +62,24 @@ def calibrate(
     show(calibration, Console())
     if as_json is not None:
         as_json.write_bytes(calibration_text(calibration))
+    if policy is not None:
+        with explained():
+            policy.write_text(policy_text(calibration), "utf-8")
+
+
+def policy_text(calibration: Calibration) -> str:
+    """A policy's file with a calibration in it; liveness and all else as in the shipped one that it extends.
+
+    Raises:
+        verify.policy.PolicyError: `policy_invalid` if the calibration holds what a policy's file cannot.
+    """
+    text = POLICY.format(
+        version=f"{calibration.contract.replace('/', '-').lower()}-{calibration.made_on}",
+        extends=DEFAULT,
+        calibration=calibration_text(calibration).decode().strip(),
+    )
+    checked_policy(text)
+    return text
 
 
 def show(calibration: Calibration, console: Console) -> None:

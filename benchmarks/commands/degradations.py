@@ -17,6 +17,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.pairs_file import read_pairs
 from benchmarks.report.document import Report, Section
 from models.engine import Engine
+from models.packs import default_pack
 from models.prepare import default_data_dir
 
 
@@ -30,7 +31,7 @@ def degradations(
     """FNMR at FMR 0.1 % with references as ID photos come, before and after the care that is taken of references."""
     with explained():
         listed = read_pairs(pairs)
-        engine = Engine.open(data_dir=default_data_dir())
+        engine = Engine.open(data_dir=default_data_dir(), pack=default_pack())
         count = sum(pair.same for pair in listed)
         with _progress() as progress:
             task = progress.add_task("images", total=count * (1 + len(DEGRADATIONS)))

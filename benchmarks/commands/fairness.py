@@ -18,9 +18,10 @@ from benchmarks.commands.calibrate import rate_cells
 from benchmarks.commands.failing import explained
 from benchmarks.recognition import embed_images
 from models.engine import Engine
+from models.packs import default_pack
 from models.prepare import default_data_dir
 from verify.calibration import GroupRates
-from verify.policy import DEFAULT, load_policy, require_contract
+from verify.policy import named_or_default, require_contract
 
 TARGET_FMR = 0.001
 
@@ -32,15 +33,15 @@ def fairness(
     labels: Annotated[
         Path, typer.Option(help="CSV: image,person,[session], and a column a group", exists=True, dir_okay=False)
     ],
-    policy: Annotated[str, typer.Option(help="whose threshold")] = DEFAULT,
+    policy: Annotated[str | None, typer.Option(help="whose threshold")] = None,
     as_json: Annotated[Path | None, typer.Option("--json", help="write the figures as JSON")] = None,
     picture: Annotated[Path | None, typer.Option(help="where the picture goes, as PNG")] = None,
 ) -> None:
     """FMR and FNMR of each group with bounds over people, and the ratio of the worst to the best."""
     with explained():
         labelled = read_labels(labels, folder=images)
-        engine = Engine.open(data_dir=default_data_dir())
-        chosen = require_contract(load_policy(policy), engine.contract)
+        engine = Engine.open(data_dir=default_data_dir(), pack=default_pack())
+        chosen = require_contract(named_or_default(policy, contract=engine.contract), engine.contract)
         columns = TextColumn("embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("", total=len(labelled.images))

@@ -27,9 +27,10 @@ from benchmarks.error_rates import (
 from benchmarks.pairs_file import Pair, people_of, read_pairs
 from benchmarks.recognition import Embeddings, compare_pairs, embed_images
 from models.engine import Engine
+from models.packs import default_pack
 from models.prepare import default_data_dir
 from verify.calibration import GroupRates
-from verify.policy import DEFAULT, Policy, load_policy, require_contract
+from verify.policy import Policy, named_or_default, require_contract
 
 FMRS = (0.01, 0.001, 0.0001)
 TARGET_FMR = 0.001
@@ -40,7 +41,7 @@ def pairs(
     pairs: Annotated[Path, typer.Option(help="CSV: fold,image_a,image_b,same", exists=True, dir_okay=False)],
     as_json: Annotated[Path | None, typer.Option("--json", help="write the figures as JSON")] = None,
     det: Annotated[Path | None, typer.Option(help="where the DET curve goes")] = Path("det.png"),
-    policy: Annotated[str, typer.Option(help="at whose threshold errors are counted too")] = DEFAULT,
+    policy: Annotated[str | None, typer.Option(help="at whose threshold errors are counted too")] = None,
     all_impostors: Annotated[
         bool, typer.Option("--all-impostors", help="compare all images of different people too, not the listed alone")
     ] = False,
@@ -48,9 +49,9 @@ def pairs(
     """Accuracy by fold, FNMR at FMR 1 %, 0.1 % and 0.01 %, errors at a policy, failures to acquire, a DET curve."""
     with explained():
         listed = read_pairs(pairs)
-        engine = Engine.open(data_dir=default_data_dir())
+        engine = Engine.open(data_dir=default_data_dir(), pack=default_pack())
         embeddings = _embed_all(images, listed, engine)
-        chosen = require_contract(load_policy(policy), engine.contract)
+        chosen = require_contract(named_or_default(policy, contract=engine.contract), engine.contract)
         report = Report(listed, embeddings, chosen, all_impostors=all_impostors)
         report.show(Console())
         if as_json is not None:

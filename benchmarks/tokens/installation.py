@@ -92,7 +92,9 @@ async def install(store: Store, keys: Keys) -> Installation:
     """The services over a store, with a client of their own."""
     entropy, vault = secrets.token_bytes, keys.vault
     client, api_key = await Clients(store, entropy).create("tokens", mode="test")
-    invites = Invites(store=store, vault=vault, entropy=entropy, embed_reference=_no_networks)
+    invites = Invites(
+        store=store, vault=vault, entropy=entropy, embed_reference=_no_networks, contract=load_policy().contract
+    )
     sessions = Sessions(
         store=store,
         vault=vault,

@@ -19,6 +19,8 @@ from benchmarks.recognition import Embedded, Embeddings
 from models.embedding import Embedding
 from models.engine import Engine
 from verify.calibration import calibration_text, parse_calibration
+from verify.policy import parse_policy
+from verify.policy_check import faults
 
 
 def embedded(*angles: float) -> Embeddings:
@@ -205,12 +207,18 @@ def test_the_command_writes_what_is_shipped(portraits: dict[str, bytes], tmp_pat
     )
     written = tmp_path / "calibration.json"
     options = ["--data", str(tmp_path), "--sets", str(sets), "--json", str(written)]
-    result = CliRunner().invoke(app, ["calibrate", *options, "--target-fmr", "0.4", "--strict-fmr", "0.3"])
+    policy = tmp_path / "policy.toml"
+    result = CliRunner().invoke(
+        app, ["calibrate", *options, "--target-fmr", "0.4", "--strict-fmr", "0.3", "--policy", str(policy)]
+    )
     assert result.exit_code == 0, result.output
     found = parse_calibration(written.read_bytes())
     assert found.groups["portraits"].genuine >= 2
     assert found.groups["portraits"].fmr is not None
     assert -1 < found.similarity < 0.46
+    proposed = parse_policy(policy.read_text("utf-8"))
+    assert (proposed.similarity, proposed.contract) == (found.similarity, found.contract)
+    assert faults(policy.read_text("utf-8")) == ()
     refused = CliRunner().invoke(app, ["calibrate", *options])
     assert refused.exit_code == 2
     assert "comparisons_too_few" in refused.stderr

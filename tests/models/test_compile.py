@@ -16,9 +16,10 @@ import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from models.alignment import align
-from models.compile import compile_model, dequantise
+from models.compile import compile_model, dequantise, fold_batch_norms, rewrite_prelu
 from models.engine import Engine
 from models.image import decode_image
 from models.manifest import load_manifest
@@ -173,3 +174,46 @@ def test_the_detector_takes_any_multiple_of_32(compiled: dict[str, bytes], size:
 def test_compiling_twice_gives_the_same_bytes(sources: dict[str, bytes], compiled: dict[str, bytes]) -> None:
     for name in ENTRIES:
         assert compile_model(sources[name], load_manifest().models[name]) == compiled[name]
+
+
+def graph_of(*nodes: onnx.NodeProto, shape: Sequence[int], **weights: NDArray[np.float32]) -> onnx.GraphProto:
+    fed, out = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", "out"))
+    held = [numpy_helper.from_array(value, name) for name, value in weights.items()]
+    return helper.make_graph(list(nodes), "graph", [fed], [out], held)
+
+
+@pytest.mark.parametrize(("transposed", "kept"), [(1, []), (0, ["BatchNormalization"])])
+def test_a_norm_is_folded_only_into_rows_that_make_outputs(transposed: int, kept: list[str]) -> None:
+    ones = np.ones(3, np.float32)
+    graph = graph_of(
+        helper.make_node("Gemm", ["x", "weight", "bias"], ["y"], transB=transposed),
+        helper.make_node("BatchNormalization", ["y", "scale", "bias", "mean", "variance"], ["out"]),
+        shape=[1, 3],
+        weight=np.arange(9, dtype=np.float32).reshape(3, 3),
+        bias=ones,
+        scale=np.array([1, 2, 3], np.float32),
+        mean=0 * ones,
+        variance=ones,
+    )
+    before = run_graph(graph)
+    fold_batch_norms(graph)
+    assert [node.op_type for node in graph.node] == ["Gemm", *kept]
+    assert np.allclose(run_graph(graph), before, atol=1e-5)
+
+
+@pytest.mark.parametrize(("slopes", "kept"), [([0.1], True), ([0.1, 0.2, 0.3], False)])
+def test_a_prelu_is_rewritten_only_where_each_channel_has_its_slope(slopes: list[float], kept: bool) -> None:
+    slope = np.array(slopes, np.float32).reshape(-1, 1, 1)
+    graph = graph_of(helper.make_node("PRelu", ["x", "slope"], ["out"]), shape=[1, 3, 2, 2], slope=slope)
+    before = run_graph(graph)
+    rewrite_prelu(graph)
+    assert ("PRelu" in [node.op_type for node in graph.node]) == kept
+    assert np.allclose(run_graph(graph), before, atol=1e-6)
+
+
+def run_graph(graph: onnx.GraphProto) -> NDArray[np.float32]:
+    sides = [side.dim_value for side in graph.input[0].type.tensor_type.shape.dim]
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    fed = np.linspace(-2, 2, int(np.prod(sides)), dtype=np.float32).reshape(sides)
+    return np.asarray(session.run(None, {"x": fed})[0])

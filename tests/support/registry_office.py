@@ -267,7 +267,9 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
     cases = Cases(store=store, vault=keys.vault, entropy=entropy, allow_client_upload=allow_client_upload)
     checkpoints = Checkpoints(store=store, ring=keys.rings["checkpoint"], issuer="heyan")
     tokens = Tokens(store=store, rings=keys.rings, issuer="heyan", entropy=entropy)
-    invites = Invites(store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed)
+    invites = Invites(
+        store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed, contract=POLICY.contract
+    )
     return Office(
         store=store,
         keys=keys,

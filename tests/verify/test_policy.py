@@ -4,7 +4,8 @@ from importlib.resources import files
 import pytest
 
 from verify.calibration import load_calibration
-from verify.policy import PolicyError, load_policy, names, parse_policy
+from verify.policy import DEFAULTS, PolicyError, load_policy, named_or_default, names, parse_policy
+from verify.policy_check import faults
 
 
 def test_the_shipped_policies_load_and_say_what_they_were_calibrated_on() -> None:
@@ -64,6 +65,37 @@ def test_a_policy_that_weighs_a_signal_that_is_not_measured_is_refused() -> None
     with pytest.raises(PolicyError, match="pasive") as raised:
         parse_policy(text.replace("passive = 1.0", "pasive = 1.0"))
     assert raised.value.code == "policy_invalid"
+
+
+def own_calibration(text: str) -> str:
+    return f"version = 'mine'\nextends = 'open-3'\ncalibration = '''\n{text}\n'''\n"
+
+
+def test_a_policy_may_hold_its_calibration() -> None:
+    text = files("verify").joinpath("calibrations", "mobilefacenet-112-1.json").read_text("utf-8")
+    policy, shipped = parse_policy(own_calibration(text)), load_policy("mobilefacenet-1")
+    assert (policy.contract, policy.similarity) == (shipped.contract, shipped.similarity)
+    assert policy.liveness == load_policy().liveness
+    assert faults(own_calibration(text)) == ()
+    changed = parse_policy(own_calibration(text.replace(f'"similarity": {shipped.similarity}', '"similarity": 0.2', 1)))
+    assert changed.similarity == 0.2
+    assert len({policy.calibration, changed.calibration, shipped.calibration}) == 3
+
+
+def test_a_calibration_of_ones_own_that_cannot_be_read_is_refused() -> None:
+    for text in ("{}", '{"similarity": 0.3}', "{"):
+        with pytest.raises(PolicyError, match="calibration cannot be read") as raised:
+            parse_policy(own_calibration(text))
+        assert raised.value.code == "policy_invalid"
+
+
+def test_without_a_name_the_policy_for_the_weights_in_use_is_taken() -> None:
+    for name in DEFAULTS:
+        assert named_or_default(None, contract=load_policy(name).contract).version == name
+    assert named_or_default("open-3-unproven", contract="other/1").version == "open-3-unproven"
+    with pytest.raises(PolicyError, match="heyan-bench calibrate") as raised:
+        named_or_default(None, contract="other/1")
+    assert raised.value.code == "policy_missing"
 
 
 @pytest.mark.parametrize("text", ["", "version = 3", "not toml at all ="])
