@@ -35,6 +35,7 @@ CASE_EVENTS = (
     "organisation.removed",
     "reference.fetched",
     "reference.delayed",
+    "reference.outdated",
     "reference.unusable",
     "invite.issued",
     "invite.exchanged",

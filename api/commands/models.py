@@ -75,7 +75,7 @@ def accept_licence(
             raise ModelError(
                 "licence_not_accepted", f"the terms of {found.name} were not accepted; nothing was recorded"
             )
-        accepted = accept(settings.data_dir, found, by=by or getuser(), now=datetime.now(UTC))
+        accepted = accept(settings.data_dir, found, by=by or _account(), now=datetime.now(UTC))
     typer.echo(f"recorded: {found.name}, {accepted.accepted_by}, {accepted.accepted_at.isoformat()}")
 
 
@@ -88,6 +88,14 @@ def verify(pack: PackOption = None) -> None:
     for model, fault in faults:
         typer.echo(f"{model.name}: {fault or 'intact'}")
     raise typer.Exit(DAMAGED if any(fault for _, fault in faults) else 0)
+
+
+def _account() -> str:
+    """The name of whoever runs this; empty where the system knows none, as in a container."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def _accepted(data_dir: Path, found: FoundPack) -> str:

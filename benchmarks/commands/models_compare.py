@@ -1,6 +1,7 @@
 """`heyan-bench models-compare`: packs side by side."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +37,7 @@ def models_compare(
     data_dir = default_data_dir()
     with explained():
         listed = read_pairs(pairs)
-        engines = {find_pack(name).title: Engine.open(data_dir=data_dir, pack=name) for name in pack}
+        engines = {title: Engine.open(data_dir=data_dir, pack=name) for title, name in _titled(pack).items()}
         photos = portrait_pair(None, data_dir=data_dir)
         with _progress() as progress:
             task = progress.add_task("images, then rounds", total=len(engines) * len(images_of(listed)) + rounds)
@@ -51,6 +52,13 @@ def models_compare(
             )
         report = _report(found, listed, rounds=rounds)
         deliver(report, {"packs": _figures(found)}, as_json=as_json, html=html, docs=docs)
+
+
+def _titled(packs: Sequence[str]) -> dict[str, str]:
+    """Packs by what their manifests call them; by their names where two are called the same."""
+    titles = {name: find_pack(name).title for name in dict.fromkeys(packs)}
+    called = Counter(titles.values())
+    return {title if called[title] == 1 else name: name for name, title in titles.items()}
 
 
 def _figures(found: Mapping[str, Compared]) -> dict[str, object]:
@@ -114,6 +122,8 @@ def _report(found: Mapping[str, Compared], pairs: tuple[Pair, ...], *, rounds: i
 
 def _verdict(found: Mapping[str, Compared]) -> str:
     """The best by accuracy only where its interval is above all others'."""
+    if len(found) == 1:
+        return f"{next(iter(found))} alone: nothing to compare it with"
     seen = {title: each.recognised for title, each in found.items()}
     best = max(seen, key=lambda title: seen[title].accuracy_low)
     others = [each.accuracy_high for title, each in seen.items() if title != best]

@@ -69,6 +69,16 @@ def test_scripts_accept_without_being_asked(own_data: Path, pack: str) -> None:
     assert run("models", "accept-licence", pack, "--yes").exit_code == 0
 
 
+def test_an_account_without_a_name_is_asked_for_one(own_data: Path, pack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("api.commands.models.getuser", nobody)
+    refused = run("models", "accept-licence", pack, "--yes")
+    assert (refused.exit_code, "--as NAME" in refused.stderr) == (2, True)
+    assert run("models", "accept-licence", pack, "--yes", "--as", "Li Hua").exit_code == 0
+
+
 def test_a_pack_without_terms_says_so(own_data: Path, tmp_path: Path) -> None:
     free = str(write_pack(tmp_path / "free"))
     assert "no terms" in run("models", "accept-licence", free).stdout

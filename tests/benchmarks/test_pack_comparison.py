@@ -8,6 +8,7 @@ from tiny_pack import write_pack
 from typer.testing import CliRunner, Result
 
 from benchmarks.cli import app
+from benchmarks.commands.models_compare import _titled
 from models.prepare import prepare
 
 MARKS = "<!-- begin heyan-bench models-compare -->\n<!-- end heyan-bench models-compare -->\n"
@@ -58,6 +59,12 @@ def test_a_pack_that_finds_no_face_in_a_photo_says_so(
     monkeypatch.setenv("HEYAN_DATA_DIR", str(own_data))
     refused = run(*protocol, "--pack", "open", "--pack", folder)
     assert (refused.exit_code, "face_none" in refused.stderr) == (2, True)
+
+
+def test_packs_that_are_called_the_same_are_told_apart(tmp_path: Path) -> None:
+    one, other = (str(write_pack(tmp_path / name)) for name in ("one", "other"))
+    assert _titled(["open", one, other, one]) == {"open": "open", one: one, other: other}
+    assert _titled(["open", one]) == {"open": "open", "tiny": one}
 
 
 def test_an_unknown_pack_is_named(protocol: tuple[str, ...]) -> None:

@@ -45,7 +45,7 @@ async def test_opening_a_session_says_what_to_do_and_takes_no_attempt(office: Of
     renewed = with_other_models(office)
     with pytest.raises(VerifyError, match="replace the subject's reference") as caught:
         await renewed.sessions.open(grant.secret)
-    assert caught.value.code == OUTDATED
+    assert caught.value.code == OUTDATED == "reference_contract_mismatch"
     assert await refusal(renewed.sessions.open(grant.secret)) == OUTDATED
     after = await office.file(file.case.id)
     assert (await attempts_left(office, file.case.id), after.sessions) == ([3], {})
