@@ -7,12 +7,16 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.timing import Timed, Work, interleaved, median_ratio
-from models.agreement import planes_of, sides_of, some_picture
+from models.agreement import planes_of, sides_of
+from models.alignment import align
 from models.compile import dequantise
+from models.engine import Engine
+from models.image import Frame
 from models.prepare import PreparedModel, inventory
 from models.session import load_network, load_plain
 
@@ -20,6 +24,7 @@ COMPILED, PLAIN, OPENVINO = "compiled", "as it comes", "OpenVINO"
 """Ways of running: ours; the source's graph with its weights as fp32, in the same runtime; the same in OpenVINO."""
 
 Outputs = Sequence[NDArray[np.float32]]
+Picture = NDArray[np.uint8]
 Way = Callable[[], Outputs]
 
 
@@ -47,19 +52,26 @@ def openvino_version() -> str | None:
     return version("openvino")
 
 
-def race_networks(data_dir: Path, *, pack: str, rounds: int, advance: Callable[[], object]) -> tuple[Raced, ...]:
-    """Run every network of a prepared pack; `advance` is called after each round of each.
+def race_networks(
+    photo: Frame, *, data_dir: Path, engine: Engine, rounds: int, advance: Callable[[], object]
+) -> tuple[Raced, ...]:
+    """Run every network of an engine's pack on a photo of one face; `advance` is called after each round of each.
+
+    The embedder is shown the aligned face, a detector the whole: what a PReLU costs depends on the picture.
 
     Raises:
-        ModelError: `pack_unknown`, `model_missing`, `model_invalid`.
+        FaceError: the photo does not show one face. ModelError: a file of the pack is not there any more.
     """
-    return tuple(_race(model, rounds=rounds, advance=advance) for model in inventory(data_dir, pack))
+    face = align(photo, engine.single_face(photo)).pixels
+    models = inventory(data_dir, engine.pack)
+    pictures = {model.name: face if model.entry.task == "embedding" else photo.pixels for model in models}
+    return tuple(_race(model, pictures[model.name], rounds=rounds, advance=advance) for model in models)
 
 
-def _race(model: PreparedModel, *, rounds: int, advance: Callable[[], object]) -> Raced:
+def _race(model: PreparedModel, shown: Picture, *, rounds: int, advance: Callable[[], object]) -> Raced:
     plain = dequantise(model.source.read_bytes())
     sides = sides_of(plain, model.entry)
-    picture = some_picture(sides)
+    picture = np.asarray(cv2.resize(shown, sides[::-1], interpolation=cv2.INTER_AREA), np.uint8)
     source, planes = load_plain(plain, threads=1), planes_of(picture, model.entry)
     network = load_network(model.compiled.read_bytes(), provider="cpu", threads=1, warm_up=picture[None].shape)
     ways: dict[str, Way] = {

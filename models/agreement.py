@@ -27,7 +27,7 @@ def check_agreement(source: bytes, compiled: bytes, entry: ModelEntry) -> None:
         ModelError: `model_invalid` if they differ. Whatever the runtime raises for a graph that it refuses.
     """
     plain = dequantise(source)
-    picture = some_picture(sides_of(plain, entry))
+    picture = _picture(sides_of(plain, entry))
     network = load_network(compiled, provider="cpu", threads=1, warm_up=picture[None].shape)
     for theirs, ours in zip(
         load_plain(plain, threads=1).run(planes_of(picture, entry)), network.run(picture[None]), strict=True
@@ -47,7 +47,7 @@ def sides_of(plain: bytes, entry: ModelEntry) -> tuple[int, int]:
     return height, width
 
 
-def some_picture(sides: tuple[int, int]) -> NDArray[np.uint8]:
+def _picture(sides: tuple[int, int]) -> NDArray[np.uint8]:
     """Coloured blotches, uint8 (H, W, 3) BGR; the same every time."""
     coarse = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(coarse, sides[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)

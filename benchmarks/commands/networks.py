@@ -12,8 +12,10 @@ from benchmarks.commands.failing import explained
 from benchmarks.commands.outputs import DocsFile, HtmlFile, JsonFile, deliver
 from benchmarks.machine import describe_machine
 from benchmarks.networks import COMPILED, OPENVINO, PLAIN, Raced, openvino_version, race_networks
+from benchmarks.photos import portrait_pair
 from benchmarks.report.document import Chart, Report, Section
 from models.engine import Engine
+from models.image import decode_image
 from models.prepare import default_data_dir, inventory
 
 OTHERS = {PLAIN: "compiled_to_plain", OPENVINO: "compiled_to_openvino"}
@@ -30,12 +32,15 @@ def networks(
     cv2.setNumThreads(1)
     with explained():
         data_dir = default_data_dir()
+        photo = decode_image(portrait_pair(None, data_dir=data_dir)[0])
+        engine = Engine.open(data_dir=data_dir, pack=pack, threads=1)
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("interleaved rounds", total=len(inventory(data_dir, pack)) * rounds)
-            raced = race_networks(data_dir, pack=pack, rounds=rounds, advance=lambda: progress.advance(task))
-        machine = describe_machine(Engine.open(data_dir=data_dir, pack=pack, threads=1))
-        report = _report(raced, {**machine, "openvino": openvino_version() or "not installed"}, rounds)
+            raced = race_networks(
+                photo, data_dir=data_dir, engine=engine, rounds=rounds, advance=lambda: progress.advance(task)
+            )
+        report = _report(raced, {**describe_machine(engine), "openvino": openvino_version() or "not installed"}, rounds)
         deliver(report, _figures(raced), as_json=as_json, html=html, docs=docs)
 
 
