@@ -9,6 +9,7 @@ from models.attack_detection import AttackDetector, read_calibration
 from models.detection import FIRST_SIDE, Detector, Face
 from models.embedding import Embedder, Embedding
 from models.errors import FaceError, ModelError
+from models.face_quality import Component, assess_quality
 from models.image import Frame
 from models.manifest import load_manifest
 from models.pad_crops import SIDE as VIEW_SIDE
@@ -98,8 +99,12 @@ class Engine:
         return self.attack_detector.logit(pad_views(frame.pixels, face.box))
 
     def quality(self, frame: Frame, face: Face) -> Quality:
-        """Quality measures of one face."""
+        """What a live session measures of the quality of one face."""
         return measure_quality(frame, face)
+
+    def components(self, frame: Frame, face: Face) -> tuple[Component, ...]:
+        """Quality of one face by the components of ISO/IEC 29794-5, for photos that are kept or looked into."""
+        return assess_quality(frame, face)
 
     def single_face(self, frame: Frame) -> Face:
         """The one face of a photo.
