@@ -131,7 +131,11 @@ class Engine:
 
     def reference(self, frame: Frame) -> Embedding:
         """Embedding of a photo that others are compared with: made once, and with care. Raises as `probe`."""
-        return self.embedder.reference(align(frame, self.single_face(frame)))
+        return self.template(frame, self.single_face(frame))
+
+    def template(self, frame: Frame, face: Face) -> Embedding:
+        """As `reference`, of a face that was found. Raises ModelError as `embed`."""
+        return self.embedder.reference(align(frame, face))
 
     def describe(self) -> Mapping[str, str]:
         """What is loaded: pack, provider in use, contract, threads, runtime."""
