@@ -15,6 +15,7 @@ from benchmarks.commands import (
     pairs,
     peers,
     pipeline,
+    quality,
     scale,
     service,
     tokens,
@@ -33,6 +34,7 @@ app.command()(pairs.pairs)
 app.command()(calibrate.calibrate)
 app.command()(fairness.fairness)
 app.command()(degradations.degradations)
+app.command()(quality.quality)
 app.command()(pipeline.pipeline)
 app.command()(peers.peers)
 app.command()(attacks.attacks)
