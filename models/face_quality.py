@@ -94,25 +94,23 @@ def _pose_score(degrees: float) -> float:
 
 MEASURES: Mapping[str, Measure] = {
     "background_uniformity": Measure(
-        "255ths of white a pixel", capture.background_uniformity, lambda raw: 190 * (1 - sigmoid(raw, x0=10, w=100))
+        "255ths/pixel", capture.background_uniformity, lambda raw: 190 * (1 - sigmoid(raw, x0=10, w=100))
     ),
     "illumination_uniformity": Measure("share", capture.illumination_uniformity, lambda raw: 100 * raw**0.3),
-    "luminance_mean": Measure("share of white", capture.luminance_mean, _luminance_mean_score),
-    "luminance_variance": Measure("share of white, squared", capture.luminance_variance, _luminance_variance_score),
+    "luminance_mean": Measure("of white", capture.luminance_mean, _luminance_mean_score),
+    "luminance_variance": Measure("of white²", capture.luminance_variance, _luminance_variance_score),
     "under_exposure_prevention": Measure(
         "share", capture.under_exposure, lambda raw: 120 * (0.832 - sigmoid(raw, x0=0.92, w=0.05))
     ),
     "over_exposure_prevention": Measure("share", capture.over_exposure, lambda raw: 1 / (raw + 0.01)),
     "dynamic_range": Measure("bits", capture.dynamic_range, lambda raw: 12.5 * raw),
-    "sharpness": Measure(
-        "logarithm of a ratio", capture.sharpness, lambda raw: 100 * sigmoid(raw, x0=SHARP, w=SHARP_WIDTH)
-    ),
+    "sharpness": Measure("ln ratio", capture.sharpness, lambda raw: 100 * sigmoid(raw, x0=SHARP, w=SHARP_WIDTH)),
     "compression_artifacts": Measure(
         "ratio", capture.compression_artifacts, lambda raw: 100 * (1 - sigmoid(raw, x0=BLOCKY, w=BLOCKY_WIDTH))
     ),
-    "natural_colour": Measure("CIELAB units", capture.natural_colour, lambda raw: 200 * (1 - sigmoid(raw, x0=0, w=10))),
+    "natural_colour": Measure("CIELAB", capture.natural_colour, lambda raw: 200 * (1 - sigmoid(raw, x0=0, w=10))),
     "inter_eye_distance": Measure("pixels", subject.inter_eye_distance, lambda raw: 100 * sigmoid(raw, x0=70, w=20)),
-    "head_size": Measure("share of the height", subject.head_size, _head_size_score),
+    "head_size": Measure("of height", subject.head_size, _head_size_score),
     "crop_of_the_face_image": Measure(
         "ratio", subject.crop_of_the_face_image, lambda raw: 100 * sigmoid(raw, x0=1, w=0.1)
     ),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.commands.failing import BAD_INPUT, KNOWN, complain
 from api.comparison import Comparison, compare_photos, judge_photo
@@ -113,7 +113,7 @@ def quality_report(judged: Sequence[Judged]) -> dict[str, Any]:
 
 
 def _quality_table(qualities: Sequence[Sequence[Judged]]) -> Table:
-    table = Table("quality, 0 to 100", "A", "B", "raw A", "raw B", "unit")
+    table = Table(Column("quality, 0 to 100", no_wrap=True), "A", "B", "raw A", "raw B", "unit")
     for both in zip(*qualities, strict=True):
         component = both[0].component
         scores = (_score(each) for each in both)
