@@ -64,11 +64,12 @@ def quality(
         deliver(report, _figures(rounds, below, threshold), as_json=as_json, html=html, docs=docs)
 
 
-ROUNDS: Mapping[str, Sequence[str]] = {
-    "photos as they are": (AS_IT_IS,),
-    "probes as they are and degraded": tuple(DEGRADATIONS),
+ROUNDS: Mapping[str, tuple[Sequence[str], bool]] = {
+    "photos as they are": ((AS_IT_IS,), False),
+    "probes as they are and degraded": (tuple(DEGRADATIONS), False),
+    "the same, each among probes degraded alike": (tuple(DEGRADATIONS), True),
 }
-"""Title of a round → which probes it compares."""
+"""Title of a round → which probes it compares, and whether quality is a place among those of one degradation."""
 
 
 def _rounds(gathered: Gathered, threshold: float, progress: Progress) -> Iterator[Round]:
@@ -77,7 +78,10 @@ def _rounds(gathered: Gathered, threshold: float, progress: Progress) -> Iterato
     Raises:
         PhotosError: there is none.
     """
-    made = [(title, *trials_of(gathered, probes, threshold)) for title, probes in ROUNDS.items()]
+    made = [
+        (title, *trials_of(gathered, probes, threshold, among_their_like=alike))
+        for title, (probes, alike) in ROUNDS.items()
+    ]
     telling = [each for each in made if each[1].missed.any()]
     if not telling:
         raise PhotosError("no comparison was missed: there is no error that quality could predict; list more pairs")
@@ -113,7 +117,7 @@ def _report(
     threshold: float,
     impostors: int,
 ) -> Report:
-    told = [f"{_count(each)} of {len(NAMES)} on {each.title}" for each in rounds]
+    told = [f"{_count(each)} of {len(NAMES)} ({each.title})" for each in rounds]
     return Report(
         command="heyan-bench quality",
         verdict=f"measures that predict false non-matches: {', '.join(told)}",

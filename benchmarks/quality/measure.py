@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from benchmarks.degradations.render import DEGRADATIONS, Degrade
 from benchmarks.pairs_file import Pair, people_of
@@ -92,10 +93,16 @@ def threshold_of(gathered: Gathered) -> tuple[float, int]:
     return float(np.nextafter(blocking, np.float32(np.inf))), len(impostors)
 
 
-def trials_of(gathered: Gathered, titles: Sequence[str], threshold: float) -> tuple[Trials, int]:
-    """The genuine comparisons with some of the probes, and how many are left out because a photo shows no face."""
-    missed, people, scores, lost = list[bool](), list[int](), list[Floats](), 0
-    for title in titles:
+def trials_of(
+    gathered: Gathered, titles: Sequence[str], threshold: float, *, among_their_like: bool = False
+) -> tuple[Trials, int]:
+    """The genuine comparisons with some of the probes, and how many are left out because a photo shows no face.
+
+    `among_their_like`: quality is the place among the comparisons of the same degradation, so that no degradation is
+    discarded before another.
+    """
+    missed, people, scores, kinds, lost = list[bool](), list[int](), list[Floats](), list[int](), 0
+    for kind, title in enumerate(titles):
         for reference, probe, person in zip(gathered.references, gathered.probes[title], gathered.people, strict=True):
             if reference is None or probe is None:
                 lost += 1
@@ -103,9 +110,21 @@ def trials_of(gathered: Gathered, titles: Sequence[str], threshold: float) -> tu
             missed.append(bool(reference.vector @ probe.vector < threshold))
             people.append(int(person))
             scores.append(np.fmin(reference.scores, probe.scores))
+            kinds.append(kind)
     table = np.nan_to_num(np.array(scores), nan=np.inf)
+    if among_their_like:
+        table = places_within(table, np.array(kinds))
     quality = {name: table[:, place] for place, name in enumerate(NAMES)}
     return Trials(missed=np.array(missed), people=np.array(people), quality=quality), lost
+
+
+def places_within(scores: Floats, kinds: NDArray[np.int64]) -> Floats:
+    """Scores (N, M) as places from 0 to 1 among rows of one kind (N,), equal ones at their middle; infinite stay so."""
+    places = np.empty_like(scores)
+    for kind in np.unique(kinds):
+        own = scores[kinds == kind]
+        places[kinds == kind] = rankdata(own, axis=0) / len(own)
+    return np.where(np.isinf(scores), np.inf, places)
 
 
 def _reference(folder: Path, name: str, *, engine: Engine) -> Photo | None:

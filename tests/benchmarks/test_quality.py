@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from benchmarks.cli import app
 from benchmarks.quality.discard import GRID, Trials, best_area, discards, fnmr_curve, relative_area
 from benchmarks.quality.lines import below_lines
-from benchmarks.quality.measure import NAMES
+from benchmarks.quality.measure import NAMES, places_within
 from verify.reference_quality import QualityLine, QualityLines
 
 COUNT = 2000
@@ -79,6 +79,13 @@ def test_people_who_always_fail_are_no_many_errors() -> None:
 def test_without_an_error_there_is_nothing_to_predict() -> None:
     with pytest.raises(ValueError, match="no comparison was missed"):
         discards(Trials(missed=MISSED & False, people=np.arange(COUNT), quality={}), advance=lambda: None)
+
+
+def test_places_are_taken_among_the_like() -> None:
+    scores = np.array([[1.0, 5.0], [3.0, 5.0], [70.0, np.inf], [90.0, 8.0], [90.0, 9.0]])
+    found = places_within(scores, np.array([0, 0, 1, 1, 1]))
+    assert found[:, 0].tolist() == pytest.approx([1 / 2, 1.0, 1 / 3, 2.5 / 3, 2.5 / 3])
+    assert found[:, 1].tolist() == pytest.approx([0.75, 0.75, np.inf, 1 / 3, 2 / 3])
 
 
 def test_lines_are_counted_apart_and_together() -> None:
