@@ -8,7 +8,7 @@ PACK ?= $(if $(HEYAN_PACK),$(HEYAN_PACK),open)
 TEST ?=
 FUZZ_SECONDS ?= 600
 
-.PHONY: run demo example test faults fuzz screens lint types imports format lock clean
+.PHONY: run demo example test golden faults fuzz screens lint types imports format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -36,6 +36,10 @@ example: $(SET_UP)  ## heyan and a registration service that uses it, side by si
 test: $(SET_UP) lint  ## lint, types, import direction and all tests
 	$(BIN)/heyan models prepare
 	$(BIN)/python -m pytest
+
+golden: $(SET_UP)  ## write what the models make of a few photos anew, so that what a change does to them is a diff
+	$(BIN)/heyan models prepare
+	HEYAN_WRITE_GOLDEN=1 $(BIN)/python -m pytest tests/models/test_compile.py tests/models/test_golden_table.py
 
 faults: $(SET_UP)  ## hurt a service under load in every way that is known, and write what came of it into docs/reliability.md
 	$(BIN)/heyan models prepare

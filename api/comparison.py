@@ -6,6 +6,7 @@ from models.embedding import cosine
 from models.engine import Engine
 from models.image import ImageLimits, decode_image
 from verify.policy import Policy, require_contract
+from verify.reference_quality import Judged, judge, quality_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,12 @@ class Comparison:
     def reason(self) -> str:
         """`match` or `mismatch`."""
         return "match" if self.match else "mismatch"
+
+
+def judge_photo(photo: bytes, *, engine: Engine) -> tuple[Judged, ...]:
+    """Quality of the one face of a photo, by component. Raises ImageError and FaceError as `compare_photos`."""
+    frame = decode_image(photo)
+    return judge(engine.components(frame, engine.single_face(frame)), quality_lines())
 
 
 def compare_photos(

@@ -24,7 +24,6 @@ from api.senders import open_senders
 from api.sequencer import Sequencer
 from api.settings import Settings, default_workers
 from api.watching import Places, Watching
-from models.embedding import Embedding
 from models.engine import Engine
 from models.image import decode_image
 from verify.amendments import Amendments
@@ -51,6 +50,7 @@ from verify.photo_source import NOTHING
 from verify.policy import Policy, require_contract
 from verify.policy_changes import PolicyChanges
 from verify.redemption import Redemptions
+from verify.reference_quality import Reference, make_reference, quality_lines
 from verify.sessions import Sessions
 from verify.signing import load_keys
 from verify.simulation import Simulations
@@ -228,9 +228,9 @@ def _services(
     erasures = Erasures(store=store, vault=keys.vault, retention_days=settings.retention_days)
     tokens = Tokens(store=store, rings=keys.rings, issuer=settings.issuer, entropy=entropy)
 
-    async def embed_reference(photo: bytes) -> Embedding:
+    async def embed_reference(photo: bytes) -> Reference:
         with metrics.stage("reference"):
-            return await pool.run(lambda: engine.reference(decode_image(photo)))
+            return await pool.run(lambda: make_reference(decode_image(photo), engine, quality_lines()))
 
     invites = Invites(
         store=store,

@@ -17,6 +17,7 @@ from api.schemas.cases import (
     OrganisationBody,
     PersonBody,
     ReferenceBody,
+    ReferenceWarning,
     ReplacedSubjectBody,
     RuleBody,
     SubjectBody,
@@ -30,6 +31,7 @@ from verify.contacts import contact
 from verify.enrolment import NewOrganisation, NewSubject
 from verify.identity_documents import IdentityDocument
 from verify.messenger import Wanted
+from verify.reference_quality import quality_lines
 from verify.standing import Standing
 
 
@@ -183,6 +185,12 @@ def _time(at: float | None) -> datetime | None:
     return None if at is None else datetime.fromtimestamp(at, UTC)
 
 
+def _warning(name: str) -> ReferenceWarning:
+    """A component without a line any more keeps its name."""
+    line = quality_lines().components.get(name)
+    return ReferenceWarning(code=name, advice=None if line is None else line.advice)
+
+
 def _subject_body(subject: Subject, standing: Standing, *, disputed: bool, messages: Iterable[Message]) -> SubjectBody:
     behalf = subject.on_behalf_of
     return SubjectBody(
@@ -195,6 +203,7 @@ def _subject_body(subject: Subject, standing: Standing, *, disputed: bool, messa
         provenance=subject.provenance,
         reference_state=subject.reference_state.value,
         reference_reason=subject.reference_reason,
+        reference_warnings=tuple(_warning(name) for name in subject.reference_warnings),
         state=standing.value,
         messages=tuple(message_body(each) for each in messages),
         disputed=disputed,

@@ -18,6 +18,7 @@ from benchmarks.commands import (
     pairs,
     peers,
     pipeline,
+    quality,
     scale,
     service,
     tokens,
@@ -37,6 +38,7 @@ app.command()(calibrate.calibrate)
 app.command()(fairness.fairness)
 app.command()(degradations.degradations)
 app.command()(models_compare.models_compare)
+app.command()(quality.quality)
 app.command()(pipeline.pipeline)
 app.command()(networks.networks)
 app.command()(peers.peers)

@@ -11,6 +11,7 @@ from models.attack_detection import AttackDetector, read_calibration
 from models.detection import FIRST_SIDE, Decoder, Detector, Face, decode_yunet
 from models.embedding import Embedder, Embedding
 from models.errors import FaceError, ModelError
+from models.face_quality import Component, assess_quality
 from models.image import Frame
 from models.licences import require_accepted
 from models.manifest import ModelEntry, load_manifest
@@ -107,8 +108,12 @@ class Engine:
         return self.attack_detector.logit(pad_views(frame.pixels, face.box))
 
     def quality(self, frame: Frame, face: Face) -> Quality:
-        """Quality measures of one face."""
+        """What a live session measures of the quality of one face."""
         return measure_quality(frame, face)
+
+    def components(self, frame: Frame, face: Face) -> tuple[Component, ...]:
+        """Quality of one face by the components of ISO/IEC 29794-5, for photos that are kept or looked into."""
+        return assess_quality(frame, face)
 
     def single_face(self, frame: Frame) -> Face:
         """The one face of a photo.
@@ -135,7 +140,11 @@ class Engine:
 
     def reference(self, frame: Frame) -> Embedding:
         """Embedding of a photo that others are compared with: made once, and with care. Raises as `probe`."""
-        return self.embedder.reference(align(frame, self.single_face(frame)))
+        return self.template(frame, self.single_face(frame))
+
+    def template(self, frame: Frame, face: Face) -> Embedding:
+        """As `reference`, of a face that was found. Raises ModelError as `embed`."""
+        return self.embedder.reference(align(frame, face))
 
     def describe(self) -> Mapping[str, str]:
         """What is loaded: pack, provider in use, contract, threads, runtime."""

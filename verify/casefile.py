@@ -180,6 +180,8 @@ class Subject:
     removed: bool = False
     id_sealed: bytes = b""
     """The number of the ID document, only while the photo is still to be fetched by it."""
+    reference_warnings: tuple[str, ...] = ()
+    """Quality components of the ID photo that are warned of (`verify.reference_quality`), once it was looked at."""
 
     @property
     def person(self) -> str:

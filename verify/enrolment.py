@@ -162,6 +162,7 @@ class Enrolment:
             reference_state=ReferenceState.AWAITED,
             reference_contract=None,
             reference_reason=None,
+            reference_warnings=(),
             id_sealed=self._seal(case, number.encode(), number_binding(subject)),
         )
 
@@ -180,6 +181,7 @@ class Enrolment:
             reference_state=ReferenceState.PORTRAIT,
             reference_contract=None,
             reference_reason=None,
+            reference_warnings=(),
             id_sealed=b"",
         )
         return pictured, self._seal(case, photo, reference_binding(pictured, "portrait"))
@@ -212,6 +214,7 @@ def anonymous(subject: Subject) -> Subject:
         on_behalf_of=behalf,
         reference_state=ReferenceState.ERASED,
         reference_reason=None,
+        reference_warnings=(),
         id_sealed=b"",
     )
 

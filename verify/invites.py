@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from models.embedding import Embedding
 from models.errors import FaceError, ImageError
 from verify.actions import ACTIONS, ROLES
 from verify.asking_again import require_comparable
@@ -30,6 +29,7 @@ from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, Unavailabl
 from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
 from verify.photo_source import NOTHING, NoPhotoError, PhotoDelayedError, PhotoSource, Sought
 from verify.reference_contract import check_comparable
+from verify.reference_quality import Reference
 from verify.references import blob_name, number_binding, open_name, reference_binding
 from verify.return_links import check_return_url
 from verify.standing import is_verified
@@ -59,7 +59,7 @@ def nothing(_: CaseFile, __: Invite, ___: str) -> tuple[Message, ...]:
     return ()
 
 
-EmbedReference = Callable[[bytes], Awaitable[Embedding]]
+EmbedReference = Callable[[bytes], Awaitable[Reference]]
 """Turns a photo's bytes into a template; raises ImageError or FaceError."""
 
 
@@ -215,8 +215,8 @@ class Invites:
         if invite.state is not InviteState.ISSUED:
             raise Conflict("invite_used", "consent was recorded for this link already")
         _check_texts(file.case, subject, given)
-        template, unusable = await self._template(file.case, subject)
-        view = await self._record((case_id, part, secret), given, template=template, unusable=unusable)
+        reference, unusable = await self._template(file.case, subject)
+        view = await self._record((case_id, part, secret), given, reference=reference, unusable=unusable)
         if unusable is not None:
             raise _unusable(unusable)
         with suppress(Unavailable):
@@ -274,7 +274,7 @@ class Invites:
 
         return await self._transact(case_id, transition)
 
-    async def _template(self, case: Case, subject: Subject) -> tuple[Embedding | None, str | None]:
+    async def _template(self, case: Case, subject: Subject) -> tuple[Reference | None, str | None]:
         """The template of a subject's portrait (None if there is one already), or why there cannot be one."""
         if subject.reference_state is ReferenceState.AWAITED:
             return None, None
@@ -291,7 +291,7 @@ class Invites:
         )
         return await self._embedded(photo)
 
-    async def _embedded(self, photo: bytes) -> tuple[Embedding | None, str | None]:
+    async def _embedded(self, photo: bytes) -> tuple[Reference | None, str | None]:
         try:
             return await self.embed_reference(photo), None
         except (ImageError, FaceError) as error:
@@ -308,19 +308,19 @@ class Invites:
         if invite.state is not InviteState.CONSENTED or subject.reference_state is not ReferenceState.AWAITED:
             return
         try:
-            template, unusable = await self._sought(file.case, subject)
+            reference, unusable = await self._sought(file.case, subject)
         except PhotoDelayedError as delay:
             if subject.reference_reason is None:
                 await self._settle(case_id, subject, replace(subject, reference_reason=DELAYED), "reference.delayed")
             raise _delayed(delay.retry_after) from None
-        referenced, blobs = self._referenced(file.case, subject, template, unusable)
+        referenced, blobs = self._referenced(file.case, subject, reference, unusable)
         await self._settle(
-            case_id, subject, referenced, "reference.fetched" if template else "reference.unusable", blobs
+            case_id, subject, referenced, "reference.fetched" if reference else "reference.unusable", blobs
         )
         if unusable is not None:
             raise _unusable(unusable)
 
-    async def _sought(self, case: Case, subject: Subject) -> tuple[Embedding | None, str | None]:
+    async def _sought(self, case: Case, subject: Subject) -> tuple[Reference | None, str | None]:
         """The template of a photo that an authority holds, or why there cannot be one. Raises PhotoDelayedError."""
         number = self.vault.open(
             subject.id_sealed, case_id=case.id, wrapped_key=case.wrapped_key, bound_to=number_binding(subject)
@@ -352,7 +352,7 @@ class Invites:
             await self._transact(case_id, transition)
 
     async def _record(
-        self, link: tuple[str, str, str], given: ConsentGiven, *, template: Embedding | None, unusable: str | None
+        self, link: tuple[str, str, str], given: ConsentGiven, *, reference: Reference | None, unusable: str | None
     ) -> InviteView:
         case_id, part, secret = link
 
@@ -361,7 +361,7 @@ class Invites:
             if invite.state is not InviteState.ISSUED:
                 raise Conflict("invite_used", "consent was recorded for this link already")
             consented = replace(invite, state=InviteState.CONSENTED, consent=_record_of(given, now))
-            referenced, blobs = self._referenced(file.case, subject, template, unusable)
+            referenced, blobs = self._referenced(file.case, subject, reference, unusable)
             details = {"invite": part, "consent": given.consent_sha256, "intent": given.intent_sha256}
             event = Event(name="consent.given", actor=f"subject:{subject.id}", details=details)
             view = _view(file.case, referenced, consented)
@@ -370,14 +370,15 @@ class Invites:
         return await self._transact(case_id, transition)
 
     def _referenced(
-        self, case: Case, subject: Subject, template: Embedding | None, unusable: str | None
+        self, case: Case, subject: Subject, reference: Reference | None, unusable: str | None
     ) -> tuple[Subject, dict[str, bytes | None]]:
         """The subject with its template in place of the portrait, or with the portrait erased as unusable."""
         if unusable is not None:
             spoilt = replace(subject, reference_state=ReferenceState.UNUSABLE, reference_reason=unusable, id_sealed=b"")
             return spoilt, {blob_name(subject): None}
-        if template is None:
+        if reference is None:
             return subject, {}
+        template = reference.template
         sealed = self.vault.seal(
             template.to_bytes(),
             case_id=case.id,
@@ -389,6 +390,7 @@ class Invites:
             reference_state=ReferenceState.TEMPLATE,
             reference_contract=template.contract,
             reference_reason=None,
+            reference_warnings=reference.warnings,
             id_sealed=b"",
         )
         return ready, {blob_name(subject): sealed}

@@ -24,6 +24,7 @@ from verify.evidence import Evidence
 from verify.invites import ConsentGiven, Invites, InviteView
 from verify.photo_source import Sought
 from verify.policy import Policy
+from verify.reference_quality import Reference
 from verify.references import open_name
 from verify.sessions import SIMULATED, Claim, Sessions
 from verify.store import Store
@@ -142,11 +143,12 @@ class _Embedder:
     contract: str
     has_face: bool
 
-    async def __call__(self, photo: bytes) -> Embedding:
+    async def __call__(self, photo: bytes) -> Reference:
         if not self.has_face:
             raise FaceError("face_none", "the photo shows no face")
         seed = int.from_bytes(sha256(photo).digest()[:8])
-        return Embedding(np.random.default_rng(seed).standard_normal(DIMENSIONS).astype(np.float32), self.contract)
+        vector = np.random.default_rng(seed).standard_normal(DIMENSIONS).astype(np.float32)
+        return Reference(template=Embedding(vector, self.contract))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,34 @@
-"""`heyan compare A B`: do two photos show the same person?"""
+"""`heyan compare A B`: do two photos show the same person, and how good are they?"""
 
 import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.commands.failing import BAD_INPUT, KNOWN, complain
-from api.comparison import Comparison, compare_photos
+from api.comparison import Comparison, compare_photos, judge_photo
 from api.settings import load_settings
 from models.engine import Engine
+from models.face_quality import unified_minimum
 from verify.policy import named_or_default
+from verify.reference_quality import Judged, QualityStatus
 
 MATCH, NO_MATCH = 0, 1
+
+STYLES = {QualityStatus.GOOD: "green", QualityStatus.WARNING: "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Both photos, in order."""
+
+    comparison: Comparison
+    qualities: tuple[tuple[Judged, ...], ...]
 
 
 def compare(
@@ -24,24 +38,25 @@ def compare(
 ) -> None:
     """Compare two photos, 1:1, without liveness. Exit code 0: match, 1: no match, 2: bad input."""
     try:
-        comparison = _compare(first, second)
+        seen = _compare(first, second)
     except KNOWN as error:
         _fail(error.code, str(error), as_json=as_json)
     except OSError as error:
         _fail("file_unreadable", f"{error.filename}: {error.strerror}; give the path of a photo", as_json=as_json)
     else:
-        _show(comparison, (first, second), as_json=as_json)
-        raise typer.Exit(MATCH if comparison.match else NO_MATCH)
+        _show(seen, (first, second), as_json=as_json)
+        raise typer.Exit(MATCH if seen.comparison.match else NO_MATCH)
 
 
-def _compare(first: Path, second: Path) -> Comparison:
+def _compare(first: Path, second: Path) -> Seen:
     settings = load_settings()
     photos = first.read_bytes(), second.read_bytes()
     engine = Engine.open(
         data_dir=settings.data_dir, pack=settings.pack, provider=settings.provider, threads=settings.threads
     )
     policy = named_or_default(settings.named_policy, contract=engine.contract)
-    return compare_photos(*photos, engine=engine, policy=policy)
+    comparison = compare_photos(*photos, engine=engine, policy=policy)
+    return Seen(comparison, tuple(judge_photo(photo, engine=engine) for photo in photos))
 
 
 def _fail(code: str, message: str, *, as_json: bool) -> None:
@@ -51,9 +66,10 @@ def _fail(code: str, message: str, *, as_json: bool) -> None:
     raise typer.Exit(BAD_INPUT)
 
 
-def _show(comparison: Comparison, photos: tuple[Path, Path], *, as_json: bool) -> None:
+def _show(seen: Seen, photos: tuple[Path, Path], *, as_json: bool) -> None:
+    comparison = seen.comparison
     if as_json:
-        _print_json(report(comparison))
+        _print_json({**report(comparison), "quality": [quality_report(each) for each in seen.qualities]})
         return
     table = Table("measure", "value")
     table.add_row("photos", "\n".join(map(str, photos)))
@@ -62,7 +78,11 @@ def _show(comparison: Comparison, photos: tuple[Path, Path], *, as_json: bool) -
     table.add_row("models", comparison.contract)
     verdict = "[green]the same person" if comparison.match else "[yellow]not the same person"
     table.add_row("result", verdict)
-    Console().print(table)
+    console = Console()
+    console.print(_quality_table(seen.qualities))
+    for line in _advice(photos, seen.qualities):
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    console.print(table)
 
 
 def report(comparison: Comparison) -> dict[str, Any]:
@@ -75,6 +95,49 @@ def report(comparison: Comparison) -> dict[str, Any]:
         "policy": comparison.policy,
         "contract": comparison.contract,
     }
+
+
+def quality_report(judged: Sequence[Judged]) -> dict[str, Any]:
+    """The JSON of one photo's quality: raw values, scores 0 to 100, status; null where it cannot be assessed."""
+    return {
+        "unified_minimum": _rounded(unified_minimum([each.component for each in judged])),
+        "components": {
+            each.component.name: {
+                "raw": _rounded(each.component.raw),
+                "unit": each.component.unit,
+                "score": _rounded(each.component.score),
+                "status": each.status.value,
+            }
+            for each in judged
+        },
+    }
+
+
+def _quality_table(qualities: Sequence[Sequence[Judged]]) -> Table:
+    table = Table(Column("quality, 0 to 100", no_wrap=True), "A", "B", "raw A", "raw B", "unit")
+    for both in zip(*qualities, strict=True):
+        component = both[0].component
+        scores = (_score(each) for each in both)
+        raw = ("–" if each.component.raw is None else f"{each.component.raw:.3g}" for each in both)
+        table.add_row(component.name, *scores, *raw, component.unit)
+    least = (unified_minimum([each.component for each in judged]) for judged in qualities)
+    table.add_row("unified minimum", *("–" if value is None else f"{value:.0f}" for value in least), "", "", "")
+    return table
+
+
+def _score(judged: Judged) -> str:
+    score, style = judged.component.score, STYLES.get(judged.status)
+    shown = "–" if score is None else f"{score:.0f}"
+    return shown if style is None else f"[{style}]{shown}[/]"
+
+
+def _advice(photos: tuple[Path, Path], qualities: Sequence[Sequence[Judged]]) -> Iterator[str]:
+    for photo, judged in zip(photos, qualities, strict=True):
+        yield from (f"{photo.name}: {each.advice}" for each in judged if each.advice is not None)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _print_json(content: dict[str, Any]) -> None:

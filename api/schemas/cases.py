@@ -255,6 +255,13 @@ class ChangedCaseBody(Body):
         return value
 
 
+class ReferenceWarning(Body):
+    """One thing that is poor about an ID photo; it refuses nothing."""
+
+    code: str = Field(description="component of face image quality, named as in ISO/IEC 29794-5: `sharpness`, …")
+    advice: str | None = Field(description="what is wrong and how to mend it")
+
+
 class SubjectBody(Body):
     """One person of the roster, as the client may see it."""
 
@@ -272,6 +279,9 @@ class SubjectBody(Body):
     reference_reason: str | None = Field(
         default=None,
         description="why the ID photo cannot be used; `reference_contract_mismatch` of a `template`: send it again",
+    )
+    reference_warnings: tuple[ReferenceWarning, ...] = Field(
+        default=(), description="what is poor about an ID photo that is used all the same; known after consent"
     )
     state: str = Field(description="`pending`, `verified`, `redeemed`, `declined` or `reference_unusable`")
     messages: tuple[MessageBody, ...] = Field(

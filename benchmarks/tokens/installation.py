@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from random import SystemRandom
 
 from benchmarks.registration import DOCUMENT
-from models.embedding import Embedding
 from models.errors import ModelError
 from verify.cases import Cases, NewCase
 from verify.checkpoints import Checkpoints
@@ -16,6 +15,7 @@ from verify.invites import Invites
 from verify.patience import Patience
 from verify.policy import load_policy
 from verify.redemption import Redemptions, Restated
+from verify.reference_quality import Reference
 from verify.sessions import Sessions
 from verify.signing import Keys
 from verify.simulation import Simulations
@@ -120,5 +120,5 @@ async def install(store: Store, keys: Keys) -> Installation:
     )
 
 
-async def _no_networks(_: bytes) -> Embedding:
+async def _no_networks(_: bytes) -> Reference:
     raise ModelError("model_missing", "this installation is for simulated people: it has no networks")

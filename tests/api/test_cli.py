@@ -2,9 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageFilter
 from typer.testing import CliRunner, Result
 
 from api.cli import app
+from models.face_quality import MEASURES
 from models.prepare import default_data_dir
 
 
@@ -39,6 +41,20 @@ def test_comparing_answers_for_machines(
     assert (result.exit_code, report["match"]) == (code, match)
     assert (report["similarity"] >= report["threshold"]) == match
     assert report["reason"] == ("match" if match else "mismatch")
+
+
+def test_comparing_tells_of_both_photos_quality(own_data: Path, photos: dict[str, str], tmp_path: Path) -> None:
+    blurred = tmp_path / "blurred.jpg"
+    Image.open(photos["person_b_1"]).filter(ImageFilter.GaussianBlur(7)).save(blurred, quality=95)
+    told = json.loads(run("compare", photos["person_b_2"], str(blurred), "--json").stdout)["quality"]
+    good, bad = (each["components"] for each in told)
+    assert set(good) == set(bad) == set(MEASURES)
+    assert (good["sharpness"]["status"], bad["sharpness"]["status"]) == ("good", "warning")
+    assert good["sharpness"]["score"] > 80
+    assert told[1]["unified_minimum"] <= bad["sharpness"]["score"] < 20
+    shown = run("compare", photos["person_b_2"], str(blurred)).stdout
+    assert "blurred.jpg: the face is blurred" in shown
+    assert "unified minimum" in shown
 
 
 def test_comparing_answers_for_people(own_data: Path, photos: dict[str, str]) -> None:

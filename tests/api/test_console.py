@@ -4,11 +4,13 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from re import findall, search
 from typing import Any, get_args
 
 import httpx
 import pytest
+from PIL import Image, ImageFilter
 from registry_office import CONVINCING, IMPOSTOR
 from running_service import RunningApi, registrant
 from typer.testing import CliRunner
@@ -37,6 +39,7 @@ from verify.fraud import FraudEvidence, FraudSign
 from verify.fraud_policy import Does
 from verify.operators import OPERATORS_CHAIN, WRONG_KEYS, OperatorRole
 from verify.oversight import EVENTS
+from verify.reference_quality import quality_lines
 from verify.standing import Standing
 from verify.tally import NONE
 
@@ -220,6 +223,17 @@ async def test_a_viewer_sees_counts_and_no_audit(viewer: Desk, decided: Filing) 
     assert "scores_sha256" not in case
     for form_on, path in ((f"/cases/{decided.id}", f"/cases/{decided.id}"), ("/checkpoints", "/checkpoints")):
         assert (await viewer.post(form_on, path)).status_code == 403
+
+
+async def test_a_viewer_sees_what_an_id_photo_is_warned_of(
+    api: RunningApi, viewer: Desk, portraits: dict[str, bytes]
+) -> None:
+    blurred = BytesIO()
+    Image.open(BytesIO(portraits["person_b_1"])).filter(ImageFilter.GaussianBlur(7)).save(blurred, "JPEG", quality=95)
+    filing = await api.desk.open(registrant(blurred.getvalue()))
+    assert words("en")["reference_warning"]["sharpness"] not in await viewer.page(f"/cases/{filing.id}")
+    await Phone(http=api.http, actor=Actor, rng=None).agree(await api.desk.invite(filing, filing.subjects[0]))
+    assert words("en")["reference_warning"]["sharpness"] in await viewer.page(f"/cases/{filing.id}")
 
 
 async def test_an_auditor_searches_and_verifies(auditor: Desk, decided: Filing) -> None:
@@ -432,6 +446,7 @@ def test_both_languages_have_the_same_words() -> None:
         ("channel_name", get_args(Channel)),
         ("verification_state", VerificationState),
         ("reference_state", ReferenceState),
+        ("reference_warning", quality_lines().components),
         ("provenance", get_args(Provenance)),
         ("role_name", get_args(OperatorRole)),
         ("stage", ("live_frame", "decide", "compare", "reference", "claim", "redeem")),

@@ -10,6 +10,7 @@ from running_service import RunningApi
 
 from api.problems import HTTP_CODES
 from verify.notices import CATALOGUE, PING
+from verify.reference_quality import quality_lines
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "verify", "liveness", "models")
@@ -57,6 +58,11 @@ def test_every_error_code_is_documented() -> None:
 def test_every_notice_is_documented() -> None:
     text = (ROOT / "docs" / "webhooks.md").read_text("utf-8")
     assert [kind for kind in (*CATALOGUE, PING) if f"| `{kind}` |" not in text] == []
+
+
+def test_every_warning_of_an_id_photo_is_documented() -> None:
+    text = (ROOT / "docs" / "http.md").read_text("utf-8")
+    assert [name for name in quality_lines().components if f"`{name}`" not in text] == []
 
 
 async def openapi_of(api: RunningApi) -> Any:

@@ -3,7 +3,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from running_service import RunningApi, registrant
 
 from benchmarks.registration import Filing
@@ -111,6 +111,22 @@ async def test_an_unusable_photo_reaches_person_and_client_by_name(api: RunningA
     assert (answer.status_code, answer.json()["code"]) == (422, "reference_unusable")
     subject = (await api.desk.state(filing))["subjects"][0]
     assert (subject["state"], subject["reference_reason"]) == ("reference_unusable", "face_none")
+
+
+async def test_a_poor_photo_is_taken_and_its_client_told_what_to_mend(
+    api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    blurred, coded = BytesIO(), BytesIO(portraits["person_b_1"])
+    Image.open(coded).filter(ImageFilter.GaussianBlur(7)).save(blurred, "JPEG", quality=95)
+    filing = await api.desk.open(registrant(blurred.getvalue()))
+    before = (await api.desk.state(filing))["subjects"][0]
+    assert before["reference_warnings"] == []
+    assert (await consent(api, await api.desk.invite(filing, filing.subjects[0]))).status_code == 200
+    subject = (await api.desk.state(filing))["subjects"][0]
+    assert subject["reference_state"] == "template"
+    (warning,) = subject["reference_warnings"]
+    assert warning["code"] == "sharpness"
+    assert "scan it again" in warning["advice"]
 
 
 async def test_the_way_back_is_on_an_origin_that_was_registered(api: RunningApi, filing: Filing) -> None:

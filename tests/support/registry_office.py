@@ -38,6 +38,7 @@ from verify.officers import Officers, Window
 from verify.patience import Patience
 from verify.policy import load_policy
 from verify.redemption import Redemptions, Restated
+from verify.reference_quality import Reference
 from verify.sessions import Claim, Sessions
 from verify.signing import Keys, load_keys
 from verify.store import Beside, Seen, Store, nothing
@@ -51,6 +52,7 @@ VOTE = Action(
 DOCUMENT = sha256(b"articles of association").hexdigest()
 NUMBER = "+8613812345678"
 FACELESS = (1, 2, 3)
+BLURRED = (4, 5, 6)
 """Colour of the photo in which the pretended embedder finds no face."""
 
 
@@ -84,12 +86,15 @@ def photo(colour: tuple[int, int, int] = (90, 120, 150)) -> bytes:
     return buffer.getvalue()
 
 
-async def pretend_to_embed(content: bytes) -> Embedding:
+async def pretend_to_embed(content: bytes) -> Reference:
     """A vector that depends on the photo's bytes alone; tests of the embedding itself are those of `models`."""
     if content == photo(FACELESS):
         raise FaceError("face_none", "no face")
     seed = int.from_bytes(sha256(content).digest()[:8], "big")
-    return Embedding(np.random.default_rng(seed).standard_normal(128).astype(np.float32), POLICY.contract)
+    vector = np.random.default_rng(seed).standard_normal(128).astype(np.float32)
+    return Reference(
+        template=Embedding(vector, POLICY.contract), warnings=("sharpness",) if content == photo(BLURRED) else ()
+    )
 
 
 CUES = tuple(
