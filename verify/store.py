@@ -384,8 +384,12 @@ class Store:
 
     async def notices(self, case_id: str, *, after: int = 0) -> tuple[Notice, ...]:
         """The notices of a case from number `after` on, oldest first; the first is number 0."""
-        stored = await self._connection.ask("LRANGE", self._notices(case_id), after, -1)
-        return tuple(decode_notice(content) for content in stored)
+        return (await self.notices_each([(case_id, after)]))[0]
+
+    async def notices_each(self, places: Sequence[tuple[str, int]]) -> list[tuple[Notice, ...]]:
+        """The notices of each of these cases from a number on, in one round trip."""
+        commands = [("LRANGE", self._notices(case_id), after, -1) for case_id, after in places]
+        return [tuple(map(decode_notice, stored)) for stored in await self._connection.ask_all(*commands)]
 
     async def listed(self, client_id: str, mode: str, *, below: str | None, limit: int) -> tuple[str, ...]:
         """Entries (`list_entry`) of a client's cases, newest first, below one entry. A case may be missing: see
