@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from redis.asyncio import Redis
+
 from verify.connection import Command, Connection, client, exchange, text
 
 Trips = list[tuple[Command, ...]]
@@ -53,11 +55,12 @@ class Bare:
     """Connections to one store, and nothing else; `prefix`: of the original keys, `twin`: of what is done once more."""
 
     def __init__(self, url: str, *, prefix: str, twin: str) -> None:
-        self._redis = client(url)
+        self._plain, self._redis = Redis.from_url(url), client(url)
         self._prefix, self._twin = f"{prefix}:", f"{twin}:"
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._plain.aclose()
         await self._redis.aclose()
 
     async def copy(self, case_ids: Sequence[str]) -> None:
@@ -71,15 +74,15 @@ class Bare:
         return [tuple(tuple(map(self._renamed, command)) for command in trip) for trip in trips]
 
     async def by_pipeline(self, commands: Sequence[Command]) -> list[Any]:
-        """As redis-py's users send commands together."""
-        pipeline = self._redis.pipeline(transaction=False)
+        """By redis-py as it comes: a pipeline, with a timer for every answer."""
+        pipeline = self._plain.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
         answers: list[Any] = await pipeline.execute()
         return answers
 
     async def by_exchange(self, commands: Sequence[Command]) -> list[Any]:
-        """As the service sends them."""
+        """As the service sends them: see `exchange`."""
         return await exchange(self._redis, commands)
 
     async def replay(self, trips: Trips, send: Send) -> None:
