@@ -171,7 +171,7 @@ async def exchange(redis: Redis, commands: Sequence[Command], *, answer_seconds:
     """Answers or errors of commands, over one connection, in one round trip. Raises StoreUnavailable.
 
     One timer covers all of it, connecting and repeating too: a store that hangs keeps nobody for longer. A pipeline of
-    redis-py sets one for every answer, and does more that is not needed here (docs/performance.md).
+    redis-py sets one for every answer, and does more that is not needed here (docs/decisions.md).
     """
     pool = redis.connection_pool
     try:

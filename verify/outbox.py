@@ -19,8 +19,8 @@ from verify.webhooks import Endpoint, Webhooks
 BATCH = 200
 """Cases that are worked off in one go."""
 
-Mark = tuple[str, int]
-"""A case, and since when or from when on something is to be done about it (ms)."""
+Mark = tuple[str, str]
+"""A case, and from when on something is to be done about it: ms as the store writes them."""
 
 _MARKED = Script.of("""
 return table.concat(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2]), ' ')
@@ -82,7 +82,7 @@ class Outbox:
         except NotFound:
             return True
 
-    async def _look_again(self, case_id: str, mark: int, *, now: float) -> None:
+    async def _look_again(self, case_id: str, mark: str, *, now: float) -> None:
         """Move the mark of a case whose deadline was put off; marks before commits only ever move to earlier times."""
         file, _ = await self.store.load(case_id)
         later = min(file.case.deadline, now + LOOK_AGAIN_SECONDS)
@@ -107,8 +107,8 @@ class Outbox:
         return tuple(endpoint for endpoint in await self.webhooks.all() if endpoint.client in active)
 
     async def _marked(self, kind: str, now: float) -> tuple[Mark, ...]:
-        found = (await self.store.run(_MARKED, [kind], [int(now * 1000), BATCH])).split()
-        return tuple((case_id, int(mark)) for case_id, mark in zip(found[::2], found[1::2], strict=True))
+        found = (await self.store.run(_MARKED, [kind], [repr(now * 1000), BATCH])).split()
+        return tuple(zip(found[::2], found[1::2], strict=True))
 
     async def _unmark(self, kind: str, marks: Sequence[Mark]) -> None:
         await self.store.run(_UNMARK, [kind], [part for mark in marks for part in mark])

@@ -53,7 +53,7 @@ TOUCH = Script.of("redis.call('SET', KEYS[1], '1') return 'done'")
 """A write that means nothing: once it is confirmed, so is everything before it."""
 
 PENDING = "pending"
-"""Cases whose notices are to be distributed, by when (ms)."""
+"""Cases whose notices are to be distributed, by when (ms, with fractions: a mark is told by it from the next)."""
 ALL_CLIENTS = "all"
 """In place of a client's id, for the list of everybody's cases."""
 DEADLINES = "deadlines"
@@ -559,7 +559,7 @@ class Store:
         """Let what a commit has left be worked off at once, or when it is due; without them it is a little later."""
         case_id, commands = after.case.id, list[Command]()
         if notices:
-            commands.append(("ZADD", self._key(PENDING), _ms(at), case_id))
+            commands.append(("ZADD", self._key(PENDING), repr(at * 1000), case_id))
         for each in newly_queued(before, after):
             due, mark = _ms(each.due_at or at), message_mark(case_id, each.id)
             commands.append(("ZADD", self._key(MESSAGES), "LT", due, mark))
