@@ -40,6 +40,7 @@ A client opens a case with a roster, sends each person an invite, mints a token 
 exactly once. Errors are RFC 9457 problem documents with a stable `code`. Times are RFC 3339 in UTC."""
 
 ROUTERS = (
+    tokens,
     actions,
     deputies,
     cases,
@@ -48,7 +49,6 @@ ROUTERS = (
     invites,
     sessions,
     stream,
-    tokens,
     receipts,
     window,
     archive,
@@ -60,6 +60,7 @@ ROUTERS = (
     pages,
     console,
 )
+"""Asked in this order for each request, one after the other: what is redeemed and minted all day comes first."""
 
 
 PROBLEM = {

@@ -4,15 +4,17 @@ A durable write is one whose answer waited for `WAITAOF`; a store older than 7.2
 its append-only file before it answers anything.
 """
 
+from asyncio import timeout
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import ConnectionError, NoScriptError, RedisError
+from redis.exceptions import ConnectionError, NoScriptError, RedisError, ResponseError
 
 from verify.errors import StoreUnavailable
 
@@ -42,11 +44,13 @@ class Script:
 
 
 class Connection:
-    """A pool of connections to one store. `durable_replicas`: how many must confirm, beside the store's own disk."""
+    """A pool of connections to one store. `durable_replicas`: how many must confirm, beside the store's own disk;
+    `answer_seconds`: how long one round trip may take."""
 
-    def __init__(self, redis: Redis, *, durable_replicas: int = 0) -> None:
+    def __init__(self, redis: Redis, *, durable_replicas: int = 0, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._redis = redis
         self._replicas = durable_replicas
+        self._answer_seconds = answer_seconds
         self._has_waitaof: bool | None = None
 
     async def close(self) -> None:
@@ -129,7 +133,7 @@ class Connection:
 
     async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Answers or errors of commands that go over one connection, in one round trip. Raises StoreUnavailable."""
-        return await exchange(self._redis, commands)
+        return await exchange(self._redis, commands, answer_seconds=self._answer_seconds)
 
     def _require_confirmed(self, confirmed: Any) -> None:
         if isinstance(confirmed, Exception):
@@ -150,30 +154,54 @@ def connect(
     url: str, *, durable_replicas: int = 0, answer_seconds: float = ANSWER_SECONDS, repeats: int = 3
 ) -> Connection:
     """A connection that repeats what broke off; everything that goes over it may be repeated."""
-    return Connection(client(url, answer_seconds=answer_seconds, repeats=repeats), durable_replicas=durable_replicas)
+    return Connection(client(url, repeats=repeats), durable_replicas=durable_replicas, answer_seconds=answer_seconds)
 
 
-def client(url: str, *, answer_seconds: float = ANSWER_SECONDS, repeats: int = 3) -> Redis:
-    """A pool of connections to one server. What broke off is repeated; a server that says nothing is not asked again,
-    or a store that hangs would keep everybody for many times `answer_seconds`."""
+def client(url: str, *, repeats: int = 3) -> Redis:
+    """A pool of connections to one server. What broke off is repeated. No timer for every answer: see `exchange`."""
     return Redis.from_url(
         url,
-        socket_timeout=answer_seconds,
+        socket_timeout=None,
         socket_connect_timeout=CONNECT_SECONDS,
         retry=Retry(BACKOFF, repeats, supported_errors=(ConnectionError,)),
     )
 
 
-async def exchange(redis: Redis, commands: Sequence[Command]) -> list[Any]:
-    """Answers or errors of commands, over one connection, in one round trip. Raises StoreUnavailable."""
-    pipeline = redis.pipeline(transaction=False)
-    for command in commands:
-        pipeline.execute_command(*command)
+async def exchange(redis: Redis, commands: Sequence[Command], *, answer_seconds: float = ANSWER_SECONDS) -> list[Any]:
+    """Answers or errors of commands, over one connection, in one round trip. Raises StoreUnavailable.
+
+    One timer covers all of it, connecting and repeating too: a store that hangs keeps nobody for longer. A pipeline of
+    redis-py sets one for every answer, and does more that is not needed here (docs/decisions.md).
+    """
+    pool = redis.connection_pool
     try:
-        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        async with timeout(answer_seconds):
+            connection: AbstractConnection = await pool.get_connection()  # type: ignore[no-untyped-call]
+            try:
+                answers: list[Any] = await connection.retry.call_with_retry(
+                    lambda: _answers(redis, connection, commands), lambda _: connection.disconnect()
+                )
+            finally:
+                await pool.release(connection)
     except (RedisError, OSError) as error:
         raise StoreUnavailable(type(error).__name__) from error
     return answers
+
+
+async def _answers(redis: Redis, connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:
+    """One attempt. A connection that breaks off, or whose turn is cancelled, is closed by redis-py with its answers."""
+    await connection.send_packed_command(connection.pack_commands(commands))
+    return [await _answer(redis, connection, command) for command in commands]
+
+
+async def _answer(redis: Redis, connection: AbstractConnection, command: Command) -> Any:
+    """As redis-py gives it out, or an error."""
+    try:
+        answer = await connection.read_response()
+    except ResponseError as error:
+        return error
+    given_out = redis.response_callbacks.get(str(command[0]))
+    return answer if given_out is None else given_out(answer)
 
 
 def good(answer: Any) -> Any:

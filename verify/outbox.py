@@ -4,6 +4,7 @@ Every replica may do all of it at any time: enqueuing the same notice twice chan
 if it is still the one that was worked off.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from verify.casefile import CaseState
@@ -18,6 +19,9 @@ from verify.webhooks import Endpoint, Webhooks
 BATCH = 200
 """Cases that are worked off in one go."""
 
+Mark = tuple[str, str]
+"""A case, and from when on something is to be done about it: ms as the store writes them."""
+
 _MARKED = Script.of("""
 return table.concat(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2]), ' ')
 """)
@@ -30,8 +34,10 @@ return 'done'
 """)
 
 _UNMARK = Script.of("""
-if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or '-1') == tonumber(ARGV[2]) then
-    redis.call('ZREM', KEYS[1], ARGV[1])
+for at = 1, #ARGV, 2 do
+    if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[at]) or '-1') == tonumber(ARGV[at + 1]) then
+        redis.call('ZREM', KEYS[1], ARGV[at])
+    end
 end
 return 'done'
 """)
@@ -61,14 +67,13 @@ class Outbox:
         """Expire cases whose deadline has passed, then enqueue all notices that are pending."""
         for case_id, mark in await self._marked(DEADLINES, now):
             if await self._has_ended(case_id):
-                await self._unmark(DEADLINES, case_id, mark)
+                await self._unmark(DEADLINES, ((case_id, mark),))
             else:
                 await self._look_again(case_id, mark, now=now)
         pending = await self._marked(PENDING, now)
-        endpoints = await self._endpoints() if pending else ()
-        for case_id, mark in pending:
-            await self._distribute(case_id, endpoints, now=now)
-            await self._unmark(PENDING, case_id, mark)
+        if pending:
+            await self._distribute([case_id for case_id, _ in pending], now=now)
+            await self._unmark(PENDING, pending)
 
     async def _has_ended(self, case_id: str) -> bool:
         """Expire a case if it is time to; a mark of one that was never created means nothing."""
@@ -77,33 +82,36 @@ class Outbox:
         except NotFound:
             return True
 
-    async def _look_again(self, case_id: str, mark: int, *, now: float) -> None:
+    async def _look_again(self, case_id: str, mark: str, *, now: float) -> None:
         """Move the mark of a case whose deadline was put off; marks before commits only ever move to earlier times."""
         file, _ = await self.store.load(case_id)
         later = min(file.case.deadline, now + LOOK_AGAIN_SECONDS)
         await self.store.run(_MOVE, [DEADLINES], [case_id, mark, int(later * 1000) + 1])
 
-    async def _distribute(self, case_id: str, endpoints: tuple[Endpoint, ...], *, now: float) -> None:
-        told = int(await self.store.ask("GET", _told(case_id)) or 0)
-        notices = await self.store.notices(case_id, after=told)
-        for notice in notices:
-            for endpoint in endpoints:
-                if endpoint.wants(notice):
-                    await self.deliveries.add(endpoint, notice, now=now)
-        if notices:
-            await self.store.run(_ADVANCE, [_told(case_id)], [told + len(notices)])
+    async def _distribute(self, case_ids: Sequence[str], *, now: float) -> None:
+        """Enqueue what these cases have to tell: all is asked for together, for a redemption leaves its notice here."""
+        endpoints = await self._endpoints()
+        told = [int(each or 0) for each in await self.store.ask_each("GET", [_told(each) for each in case_ids])]
+        untold = await self.store.notices_each(tuple(zip(case_ids, told, strict=True)))
+        for case_id, before, notices in zip(case_ids, told, untold, strict=True):
+            for notice in notices:
+                for endpoint in endpoints:
+                    if endpoint.wants(notice):
+                        await self.deliveries.add(endpoint, notice, now=now)
+            if notices:
+                await self.store.run(_ADVANCE, [_told(case_id)], [before + len(notices)])
 
     async def _endpoints(self) -> tuple[Endpoint, ...]:
         """Those of clients whose key was not revoked."""
         active = {client.id for client in await self.clients.list() if not client.revoked}
         return tuple(endpoint for endpoint in await self.webhooks.all() if endpoint.client in active)
 
-    async def _marked(self, kind: str, now: float) -> tuple[tuple[str, int], ...]:
-        found = (await self.store.run(_MARKED, [kind], [int(now * 1000), BATCH])).split()
-        return tuple((case_id, int(mark)) for case_id, mark in zip(found[::2], found[1::2], strict=True))
+    async def _marked(self, kind: str, now: float) -> tuple[Mark, ...]:
+        found = (await self.store.run(_MARKED, [kind], [repr(now * 1000), BATCH])).split()
+        return tuple(zip(found[::2], found[1::2], strict=True))
 
-    async def _unmark(self, kind: str, case_id: str, mark: int) -> None:
-        await self.store.run(_UNMARK, [kind], [case_id, mark])
+    async def _unmark(self, kind: str, marks: Sequence[Mark]) -> None:
+        await self.store.run(_UNMARK, [kind], [part for mark in marks for part in mark])
 
 
 def _told(case_id: str) -> str:

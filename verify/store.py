@@ -53,7 +53,7 @@ TOUCH = Script.of("redis.call('SET', KEYS[1], '1') return 'done'")
 """A write that means nothing: once it is confirmed, so is everything before it."""
 
 PENDING = "pending"
-"""Cases whose notices are to be distributed, by when (ms)."""
+"""Cases whose notices are to be distributed, by when (ms, with fractions: a mark is told by it from the next)."""
 ALL_CLIENTS = "all"
 """In place of a client's id, for the list of everybody's cases."""
 DEADLINES = "deadlines"
@@ -384,8 +384,12 @@ class Store:
 
     async def notices(self, case_id: str, *, after: int = 0) -> tuple[Notice, ...]:
         """The notices of a case from number `after` on, oldest first; the first is number 0."""
-        stored = await self._connection.ask("LRANGE", self._notices(case_id), after, -1)
-        return tuple(decode_notice(content) for content in stored)
+        return (await self.notices_each([(case_id, after)]))[0]
+
+    async def notices_each(self, places: Sequence[tuple[str, int]]) -> list[tuple[Notice, ...]]:
+        """The notices of each of these cases from a number on, in one round trip."""
+        commands = [("LRANGE", self._notices(case_id), after, -1) for case_id, after in places]
+        return [tuple(map(decode_notice, stored)) for stored in await self._connection.ask_all(*commands)]
 
     async def listed(self, client_id: str, mode: str, *, below: str | None, limit: int) -> tuple[str, ...]:
         """Entries (`list_entry`) of a client's cases, newest first, below one entry. A case may be missing: see
@@ -555,7 +559,7 @@ class Store:
         """Let what a commit has left be worked off at once, or when it is due; without them it is a little later."""
         case_id, commands = after.case.id, list[Command]()
         if notices:
-            commands.append(("ZADD", self._key(PENDING), _ms(at), case_id))
+            commands.append(("ZADD", self._key(PENDING), repr(at * 1000), case_id))
         for each in newly_queued(before, after):
             due, mark = _ms(each.due_at or at), message_mark(case_id, each.id)
             commands.append(("ZADD", self._key(MESSAGES), "LT", due, mark))

@@ -1,10 +1,13 @@
-"""The same commands once more by bare redis-py: what each redemption asked of the store, on twins of its cases."""
+"""The same commands once more and nothing else: what each redemption asked of the store, on twins of its cases."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
-from verify.connection import Command, Connection, client, text
+from redis.asyncio import Redis
+
+from verify.connection import Command, Connection, client, exchange, text
 
 Trips = list[tuple[Command, ...]]
 """What went to the store, by round trips."""
@@ -44,40 +47,52 @@ class NotAppliedError(Exception):
         self.code = "commit_not_applied"
 
 
+Send = Callable[[Sequence[Command]], Awaitable[list[Any]]]
+"""Sends commands in one round trip; their answers."""
+
+
 class Bare:
-    """Bare redis-py on one store; `prefix`: of the original keys, `twin`: of what is done once more."""
+    """Connections to one store, and nothing else; `prefix`: of the original keys, `twin`: of what is done once more."""
 
     def __init__(self, url: str, *, prefix: str, twin: str) -> None:
-        self._redis = client(url)
+        self._plain, self._redis = Redis.from_url(url), client(url)
         self._prefix, self._twin = f"{prefix}:", f"{twin}:"
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._plain.aclose()
         await self._redis.aclose()
 
     async def copy(self, case_ids: Sequence[str]) -> None:
         """Make twins of cases as they are now, and of what is read beside them."""
         names = [f"{{{case_id}}}:{part}" for case_id in case_ids for part in PARTS]
-        pipeline = self._redis.pipeline(transaction=False)
-        for name in (*names, "epoch", "{ledger}:checkpoints"):
-            pipeline.execute_command("COPY", self._prefix + name, self._twin + name, "REPLACE")
-        await pipeline.execute()
+        names += ["epoch", "{ledger}:checkpoints"]
+        await self.by_pipeline([("COPY", self._prefix + name, self._twin + name, "REPLACE") for name in names])
 
     def twin_of(self, trips: Trips) -> Trips:
         """The same commands on the twins."""
         return [tuple(tuple(map(self._renamed, command)) for command in trip) for trip in trips]
 
-    async def replay(self, trips: Trips) -> None:
-        """Send the commands as they were sent, a pipeline a round trip.
+    async def by_pipeline(self, commands: Sequence[Command]) -> list[Any]:
+        """By redis-py as it comes: a pipeline, with a timer for every answer."""
+        pipeline = self._plain.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        answers: list[Any] = await pipeline.execute()
+        return answers
+
+    async def by_exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """As the service sends them: see `exchange`."""
+        return await exchange(self._redis, commands)
+
+    async def replay(self, trips: Trips, send: Send) -> None:
+        """Send the commands as they were sent, round trip by round trip.
 
         Raises:
             NotAppliedError: the script did not do the same again.
         """
         for trip in trips:
-            pipeline = self._redis.pipeline(transaction=False)
-            for command in trip:
-                pipeline.execute_command(*command)
-            answers = await pipeline.execute()
+            answers = await send(trip)
         done = [text(answer) for command, answer in zip(trip, answers, strict=True) if command[0] == "EVALSHA"]
         if done != ["done"]:
             raise NotAppliedError(" ".join(done))

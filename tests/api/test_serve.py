@@ -1,7 +1,9 @@
 """The service as a process: what it prints, TLS on the local network, and how it stops."""
 
+import gc
 import signal
 import socket
+import weakref
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 
 from api.certificates import trusting_context
 from api.errors import ListeningError
-from api.serve import _config, bound, listening
+from api.serve import _config, bound, leave_alone_what_stays, listening
 from api.settings import Settings
 from benchmarks.service import running_service
 
@@ -95,3 +97,20 @@ def _printed(stream: object) -> str:
         if "--cacert" in line:
             break
     return "".join(lines)
+
+
+def test_what_was_loaded_is_not_gone_through_again_and_what_comes_later_is() -> None:
+    class Later:
+        """Refers to itself: only the collector takes it away."""
+
+        def __init__(self) -> None:
+            self.me = self
+
+    leave_alone_what_stays()
+    try:
+        assert gc.get_freeze_count() > 0
+        gone = weakref.ref(Later())
+        gc.collect()
+        assert gone() is None
+    finally:
+        gc.unfreeze()

@@ -1,16 +1,20 @@
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from registry_office import ClockedStore, Office
+from registry_office import ClockedStore, Office, open_office
 
 from verify.amendments import CaseChanges
 from verify.audit import Event
 from verify.casefile import CaseFile, CaseState
 from verify.cluster import connect_to
+from verify.connection import Command, Connection, client
 from verify.deliveries import Deliveries
+from verify.embedded import EmbeddedValkey
 from verify.outbox import Outbox
 from verify.store import MARK_SECONDS, Change
 from verify.webhooks import Endpoint, Webhooks
@@ -55,6 +59,17 @@ async def test_what_was_committed_is_enqueued_once(outbox: Outbox, office: Offic
         await outbox.work(now=await office.store.now())
     assert await sent(outbox, endpoint) == ["case.opened", "subject.consented", "subject.verified"]
     assert await outbox._marked("pending", 1e11) == ()
+
+
+async def test_a_mark_outlives_the_work_on_another_of_the_same_millisecond(outbox: Outbox, office: Office) -> None:
+    moment = float(int(await office.store.now()))
+    office.store.stop_at(moment)
+    file, _ = await office.case()
+    marks = await outbox._marked("pending", moment)
+    office.store.stop_at(moment + 0.0001)
+    await office.store.transact(file.case.id, cancelled)
+    await outbox._unmark("pending", marks)
+    assert [case_id for case_id, _ in await outbox._marked("pending", moment + 1)] == [file.case.id]
 
 
 async def test_replicas_that_work_at_once_enqueue_once(
@@ -133,3 +148,29 @@ async def test_a_client_whose_key_was_revoked_is_told_nothing(
     await office.clients.revoke(office.client.id)
     await outbox.work(now=await office.store.now())
     assert await sent(outbox, endpoint) == []
+
+
+class Counted(Connection):
+    """Keeps the names of the commands of each round trip."""
+
+    trips: list[list[str]]
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[object]:
+        self.trips.append([str(command[0]) for command in commands])
+        return await super()._exchange(commands)
+
+
+async def test_what_many_cases_have_to_tell_is_asked_for_together(tmp_path: Path) -> None:
+    embedded = EmbeddedValkey(tmp_path / "store")
+    await embedded.start(supervise=False)
+    counted = Counted(client(embedded.url))
+    counted.trips = []
+    async with ClockedStore(counted) as store:
+        here = await open_office(store, tmp_path / "office")
+        for _ in range(4):
+            await here.case()
+        counted.trips = []
+        await outbox_of(here).work(now=await store.now())
+        assert await outbox_of(here)._marked("pending", 1e11) == ()
+    await embedded.close()
+    assert [trip for trip in counted.trips if trip[0] in {"GET", "LRANGE"}] == [["GET"] * 4, ["LRANGE"] * 4]
