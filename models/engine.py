@@ -11,7 +11,7 @@ from models.attack_detection import AttackDetector, read_calibration
 from models.detection import FIRST_SIDE, Decoder, Detector, Face, decode_yunet
 from models.embedding import Embedder, Embedding
 from models.errors import FaceError, ModelError
-from models.face_quality import Component, assess_quality
+from models.face_quality.assessment import Component, assess_quality
 from models.image import Frame
 from models.licences import require_accepted
 from models.manifest import ModelEntry, load_manifest

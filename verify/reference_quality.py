@@ -15,7 +15,7 @@ import msgspec
 
 from models.embedding import Embedding
 from models.engine import Engine
-from models.face_quality import MEASURES, Component
+from models.face_quality.assessment import MEASURES, Component
 from models.image import Frame
 
 

@@ -14,7 +14,7 @@ from api.commands.failing import BAD_INPUT, KNOWN, complain
 from api.comparison import Comparison, compare_photos, judge_photo
 from api.settings import load_settings
 from models.engine import Engine
-from models.face_quality import unified_minimum
+from models.face_quality.assessment import unified_minimum
 from verify.policy import named_or_default
 from verify.reference_quality import Judged, QualityStatus
 

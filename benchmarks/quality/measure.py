@@ -23,7 +23,7 @@ from benchmarks.recognition import THREADS, central_face
 from models.alignment import align
 from models.detection import Face
 from models.engine import Engine
-from models.face_quality import MEASURES, unified_minimum
+from models.face_quality.assessment import MEASURES, unified_minimum
 from models.image import Frame, decode_image
 
 TARGET_FMR = 0.001

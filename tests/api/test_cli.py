@@ -6,7 +6,7 @@ from PIL import Image, ImageFilter
 from typer.testing import CliRunner, Result
 
 from api.cli import app
-from models.face_quality import MEASURES
+from models.face_quality.assessment import MEASURES
 from models.prepare import default_data_dir
 
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from models.detection import Face
 from models.engine import Engine
-from models.face_quality import MEASURES, OF_THE_FACE, Component, assess_quality, unified_minimum
+from models.face_quality.assessment import MEASURES, OF_THE_FACE, Component, assess_quality, unified_minimum
+from models.face_quality.upright import PLACES, SIDE, luminance, set_upright
 from models.image import Frame, decode_image
-from models.upright import PLACES, SIDE, luminance, set_upright
 
 Pixels = NDArray[np.uint8]
 Spoil = Callable[[Pixels, Face], Pixels]

@@ -8,7 +8,7 @@ from astronaut import load_astronaut
 from golden_table import TOLERANCES, Table, differences, make_table, read_table, tolerance_of, write_table
 
 from models.engine import Engine
-from models.face_quality import MEASURES
+from models.face_quality.assessment import MEASURES
 
 KEPT = Path(__file__).parent / "golden" / "measures.csv"
 

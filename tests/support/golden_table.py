@@ -17,7 +17,7 @@ from models.alignment import align
 from models.detection import Face
 from models.embedding import cosine
 from models.engine import Engine
-from models.face_quality import unified_minimum
+from models.face_quality.assessment import unified_minimum
 from models.illumination import measure_illumination
 from models.image import Frame, decode_image
 

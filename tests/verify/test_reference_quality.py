@@ -8,7 +8,7 @@ from registry_office import BLURRED, Office, person, photo
 from models.embedding import cosine
 from models.engine import Engine
 from models.errors import FaceError
-from models.face_quality import MEASURES, Component
+from models.face_quality.assessment import MEASURES, Component
 from models.image import Frame, decode_image
 from verify.casefile import ReferenceState
 from verify.enrolment import anonymous

@@ -3,8 +3,8 @@
 Maps from raw value to score are those of OFIQ, the standard's reference implementation (BSI, Open Source Face Image
 Quality 1.x), not rounded; those of sharpness and compression artifacts are ours, as their raw values are. Each rises or
 falls with its raw value, or rises up to a best value and falls beyond it. What departs from OFIQ in the raw values is
-said in `models.capture_components` and `models.subject_components`. Not measured: eyes open, mouth closed, expression,
-head coverings, face occlusion as a whole.
+said in `models.face_quality.capture` and `models.face_quality.subject`. Not measured: eyes open, mouth closed,
+expression, head coverings, face occlusion as a whole.
 
 For reference photos and comparisons of photos. What a live session measures is `models.quality`.
 """
@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, exp, pi, radians, sin
 
-from models import capture_components as capture
-from models import subject_components as subject
 from models.detection import Face
+from models.face_quality import capture, subject
+from models.face_quality.sample import Sample, take_sample
 from models.image import Frame
-from models.sample import Sample, take_sample
 
 RIGHT_ANGLE = 90.0
 SHARP, SHARP_WIDTH = -4.0, 0.7

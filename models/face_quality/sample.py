@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detection import Face
+from models.face_quality.upright import SIDE, UprightFace, set_upright
 from models.illumination import FACE_OVAL
 from models.image import Frame
 from models.pose import Pose, pose_from_landmarks
-from models.upright import SIDE, UprightFace, set_upright
 
 Point = NDArray[np.float64]
 """(2,): x, y."""

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.sample import Sample, oval
-from models.upright import SIDE, luminance
+from models.face_quality.sample import Sample, oval
+from models.face_quality.upright import SIDE, luminance
 
 DARKEST, BRIGHTEST = 25, 247
 """Luminance in 255ths of white up to which, and from which on, a pixel counts as lost (OFIQ)."""

@@ -10,8 +10,8 @@ from math import cos, radians
 import numpy as np
 from numpy.typing import NDArray
 
-from models.capture_components import lab
-from models.sample import Point, Sample, Zone
+from models.face_quality.capture import lab
+from models.face_quality.sample import Point, Sample, Zone
 
 SMALLEST_COSINE = 0.5
 """Of the yaw that an inter-eye distance is corrected for: beyond 60 degrees five landmarks tell no angle."""
