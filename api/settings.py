@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from api.tuned import tuned_settings
 from verify.messages import LINK_HOURS, MOST_REMINDERS
 from verify.policy import DEFAULT as DEFAULT_POLICY
+from verify.store_address import check_address
 
 PREFIX = "HEYAN_"
 
@@ -21,8 +22,6 @@ READ_ELSEWHERE = frozenset({"HEYAN_SHARED", "HEYAN_MODEL_PATH", "HEYAN_SCREENS"}
 
 KIB = 1024
 MIB = 1024 * KIB
-
-STORE_SCHEMES = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
 
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -227,8 +226,8 @@ class Settings(BaseSettings):
     @field_validator("store_url")
     @classmethod
     def _is_store_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(STORE_SCHEMES):
-            raise ValueError(f"must begin with {', '.join(STORE_SCHEMES[:-1])} or {STORE_SCHEMES[-1]}")
+        if value is not None:
+            check_address(value)
         return value
 
     @model_validator(mode="after")

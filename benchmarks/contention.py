@@ -25,8 +25,8 @@ from benchmarks.registration import Filing, Registrant, Registration
 from benchmarks.replicas import replica, store_in
 from verify.audit import verify_chain
 from verify.clients import Clients
-from verify.cluster import connect_to
 from verify.store import Store
+from verify.store_address import connect_to
 
 PEOPLE_A_CASE = 10
 ANSWER_SECONDS = 60.0

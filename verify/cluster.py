@@ -24,7 +24,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from verify.connection import CONNECT_SECONDS, Command, Connection, client, connect, exchange, good, text
+from verify.connection import CONNECT_SECONDS, Command, Connection, client, exchange, good, text
 from verify.errors import StoreUnavailable
 
 SCHEMES = ("redis+cluster://", "rediss+cluster://")
@@ -149,13 +149,6 @@ class ClusterConnection(Connection):
         if name not in self._clients:
             self._clients[name] = client(_address(self._url, name), repeats=1)
         return self._clients[name]
-
-
-def connect_to(url: str, *, durable_replicas: int = 0) -> Connection:
-    """Connections to the store at `url`, or to the cluster that a node there belongs to (`redis+cluster://`)."""
-    if url.startswith(SCHEMES):
-        return ClusterConnection(url.replace("+cluster", "", 1), durable_replicas=durable_replicas)
-    return connect(url, durable_replicas=durable_replicas)
 
 
 def _runs(commands: Sequence[Command]) -> list[list[Command]]:

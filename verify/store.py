@@ -23,7 +23,6 @@ from weakref import WeakValueDictionary
 
 from verify.audit import GENESIS, AuditEntry, Event, link, verify_chain
 from verify.casefile import Case, CaseFile, changed_fields, decode_file
-from verify.cluster import connect_to
 from verify.connection import Command, Connection, Script, connect, text
 from verify.embedded import EmbeddedValkey
 from verify.errors import NotFound, StoreBusy, StoreUnavailable, VerifyError
@@ -31,6 +30,7 @@ from verify.identifiers import Entropy
 from verify.ledger import Ledger
 from verify.messages import newly_queued, without_moot
 from verify.notices import Notice, decode_notice, encode_notice, notices_between
+from verify.store_address import connect_to
 
 T = TypeVar("T")
 
@@ -605,7 +605,7 @@ async def open_store(
     """The store at `url`; without one the embedded Valkey of the data directory, started if need be.
 
     Args:
-        url: `redis://`, `rediss://` or `unix://`; `redis+cluster://` or `rediss+cluster://` for a cluster.
+        url: as `verify.store_address.connect_to` takes it.
         data_dir: holds the embedded store, in `store/`.
         prefix: of all keys.
         durable_replicas: replicas that must confirm a durable change.

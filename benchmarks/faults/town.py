@@ -13,9 +13,9 @@ import psutil
 from benchmarks.faults.link import Link, linked
 from benchmarks.service import HEYAN, Service, running_service
 from verify.clients import DEFAULT_SCOPES, Clients
-from verify.cluster import connect_to
 from verify.embedded import EmbeddedValkey
 from verify.store import Store
+from verify.store_address import connect_to
 
 
 @dataclass(slots=True)

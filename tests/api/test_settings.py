@@ -48,6 +48,8 @@ def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HEYAN_THREADS", "0"),
         ("HEYAN_PROVIDER", "abacus"),
         ("HEYAN_STORE_URL", "mysql://user:hunter2@db"),
+        ("HEYAN_STORE_URL", "redis+sentinel://:hunter2@one:26379,two:26379"),
+        ("HEYAN_STORE_URL", "redis+sentinel://one:hunter2/heyan"),
         ("HEYAN_PUBLIC_URL", "verify.example"),
         ("HEYAN_LOG_LEVEL", "loud"),
         ("HEYAN_TLS", "perhaps"),

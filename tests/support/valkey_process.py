@@ -6,7 +6,7 @@ import secrets
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +77,88 @@ def running_cluster(folder: Path, *, binary: str = VALKEY, nodes: int = 3) -> It
         ports = [urlsplit(server.url).port or 0 for server in servers]
         asyncio.run(_join(ports, buses[0], password))
         yield f"redis+cluster://:{password}@127.0.0.1:{ports[0]}/0"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A primary with replicas, and sentinels that watch over them; `url` is as the service takes it."""
+
+    url: str
+    primary: Server
+    replicas: tuple[Server, ...]
+
+
+@contextmanager
+def running_under_sentinels(folder: Path, *, replicas: int = 2, sentinels: int = 3) -> Iterator[Watched]:
+    """Sentinels that call a primary down after half a second, if two of them think so."""
+    password = secrets.token_hex(8)
+    with ExitStack() as stack:
+        shared = {"requirepass": password, "primaryauth": password}
+        servers = [
+            stack.enter_context(running_server(_made(folder / f"server-{number}"), **shared))
+            for number in range(1 + replicas)
+        ]
+        asyncio.run(_replicate(servers[0].url, [server.url for server in servers[1:]]))
+        port = urlsplit(servers[0].url).port or 0
+        places = [stack.enter_context(_sentinel(folder / f"sentinel-{n}", port, password)) for n in range(sentinels)]
+        watched = ",".join(f"127.0.0.1:{place}" for place in places)
+        asyncio.run(_until_all_know(places, replicas=replicas, sentinels=sentinels))
+        yield Watched(f"redis+sentinel://:{password}@{watched}/heyan/0", servers[0], tuple(servers[1:]))
+
+
+@contextmanager
+def _sentinel(folder: Path, primary: int, password: str) -> Iterator[int]:
+    port = _free_port()
+    settings = (
+        f"port {port}",
+        "bind 127.0.0.1",
+        f"dir {_made(folder)}",
+        "logfile sentinel.log",
+        f"sentinel monitor heyan 127.0.0.1 {primary} 2",
+        f"sentinel auth-pass heyan {password}",
+        "sentinel down-after-milliseconds heyan 500",
+        "sentinel failover-timeout heyan 5000",
+    )
+    (folder / "sentinel.conf").write_text("\n".join(settings) + "\n")
+    process = subprocess.Popen([VALKEY, str(folder / "sentinel.conf"), "--sentinel"], start_new_session=True)
+    try:
+        _await_answer(f"redis://127.0.0.1:{port}")
+        yield port
+    finally:
+        process.kill()
+        process.wait(timeout=10)
+
+
+async def _replicate(primary: str, replicas: list[str]) -> None:
+    port = urlsplit(primary).port or 0
+    for url in replicas:
+        async with Redis.from_url(url, decode_responses=True) as replica:
+            await replica.replicaof("127.0.0.1", port)
+            await _until(lambda replica=replica: _is_linked(replica), "a replica does not reach its primary")
+
+
+async def _is_linked(replica: "Redis") -> bool:
+    return bool((await replica.info("replication")).get("master_link_status") == "up")
+
+
+async def _until_all_know(sentinels_at: list[int], *, replicas: int, sentinels: int) -> None:
+    """Sentinels find replicas and each other by and by; before they have, they elect nobody."""
+    for port in sentinels_at:
+        async with Redis(port=port, decode_responses=True) as sentinel:
+
+            async def knows(sentinel: "Redis" = sentinel) -> bool:
+                seen = await sentinel.sentinel_master("heyan")
+                return bool(seen["num-slaves"] == replicas and seen["num-other-sentinels"] == sentinels - 1)
+
+            await _until(knows, "the sentinels do not find each other")
+
+
+async def _until(holds: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+    end = monotonic() + 30
+    while not await holds():
+        if monotonic() > end:
+            raise TimeoutError(otherwise)
+        await asyncio.sleep(0.1)
 
 
 def _made(folder: Path) -> Path:

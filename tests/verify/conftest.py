@@ -7,8 +7,8 @@ import pytest
 from registry_office import ClockedStore, Office, open_office
 from valkey_process import running_cluster
 
-from verify.cluster import connect_to
 from verify.embedded import EmbeddedValkey
+from verify.store_address import connect_to
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ from registry_office import ClockedStore, Office, open_office, restate
 
 from verify.audit import heads
 from verify.checkpoints import CHECKPOINT_KIND, NONE_YET, SETTLED_SECONDS, Checkpoint, check_checkpoint, leaf_hash_of
-from verify.cluster import connect_to
 from verify.errors import Invalid, NotFound, Unavailable
 from verify.jose import new_signing_key, read_key_set, sign
 from verify.merkle import is_consistent, is_included
 from verify.receipts import RECEIPT_KIND
+from verify.store_address import connect_to
 
 
 async def advanced(office: Office) -> Checkpoint:

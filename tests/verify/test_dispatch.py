@@ -9,10 +9,10 @@ from registry_office import NUMBER, ClockedStore, Office, agreement
 
 from verify.audit import verify_chain
 from verify.casefile import CaseFile, Message, MessageKind, MessageState
-from verify.cluster import connect_to
 from verify.dispatch import LEASE_SECONDS, Dispatch, Leased
 from verify.messages import ACCEPTED, RETRY_SECONDS, Attempted
 from verify.store import MARK_SECONDS, MESSAGES, message_mark
+from verify.store_address import connect_to
 
 UNREACHABLE = Attempted(reason="unreachable")
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 from registry_office import ClockedStore, Office
 
-from verify.cluster import connect_to
 from verify.errors import VerifyError
 from verify.idempotency import KEPT_SECONDS, Answer, Answers, Begun, Running
+from verify.store_address import connect_to
 
 KEY = "filing-2026-000123"
 ANSWER = Answer(status=201, headers={"content-type": "application/json"}, body=b'{"code":"the-invite"}')

@@ -11,12 +11,12 @@ from registry_office import ClockedStore, Office, open_office
 from verify.amendments import CaseChanges
 from verify.audit import Event
 from verify.casefile import CaseFile, CaseState
-from verify.cluster import connect_to
 from verify.connection import Command, Connection, client
 from verify.deliveries import Deliveries
 from verify.embedded import EmbeddedValkey
 from verify.outbox import Outbox
 from verify.store import MARK_SECONDS, Change
+from verify.store_address import connect_to
 from verify.webhooks import Endpoint, Webhooks
 
 

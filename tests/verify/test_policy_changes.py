@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from registry_office import ClockedStore, Office
 
 from verify.audit import AuditChainBrokenError, AuditEntry, Event, verify_chain
-from verify.cluster import connect_to
 from verify.errors import VerifyError
 from verify.operators import OPERATORS_CHAIN, Operator, Operators
 from verify.policy import DEFAULT, PolicyError, load_policy, names, shipped_text
@@ -26,6 +25,7 @@ from verify.policy_changes import (
     policies_known,
     thresholds_hash,
 )
+from verify.store_address import connect_to
 
 CONTRACT = load_policy().contract
 

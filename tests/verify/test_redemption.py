@@ -9,9 +9,9 @@ from registry_office import VOTE, ClockedStore, Office, open_office, restate
 
 from verify.audit import verify_chain
 from verify.casefile import CaseState, Rule
-from verify.cluster import connect_to
 from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, Unavailable
 from verify.store import LateError
+from verify.store_address import connect_to
 
 
 async def one_verified(office: Office) -> tuple[str, object, str]:

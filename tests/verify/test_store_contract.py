@@ -13,9 +13,9 @@ from valkey_process import VALKEY, running_cluster, running_server
 
 from verify.audit import Event, verify_chain
 from verify.casefile import Case, CaseFile, CaseState, Rule
-from verify.cluster import connect_to
 from verify.errors import NotFound, Refused, StoreBusy, StoreUnavailable
 from verify.store import Beside, Change, LateError, Seen, Store, expecting, list_entry, nothing
+from verify.store_address import connect_to
 
 HAPPENED = Event(name="tested", actor="service", details={"ids": ("a", "b")})
 
