@@ -1,14 +1,16 @@
 """Finds a pack by the name that HEYAN_PACK gives it: heyan's manifest describes it, or an operator's own directory.
 
-A directory holds its weight files and `heyan-pack.toml`, which has the form of heyan's own manifest and one pack. It is
-told from a name by a slash (`./pack`). The contract of its embedder is made from weights and preprocessing, never
-written: whoever changes a mean or a file has templates of another kind, whatever they call them.
+A directory holds its weight files and `heyan-pack.toml`, which has the form of heyan's own manifest and one pack; a few
+packs are known by their files alone (`recognised.toml`). It is told from a name by a slash (`./pack`). The contract of
+its embedder is made from weights and preprocessing, never written: whoever changes a mean or a file has templates of
+another kind, whatever they call them.
 """
 
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 
 from models.compile import COMPILER_VERSION
@@ -97,14 +99,33 @@ def _own_pack(name: str) -> FoundPack:
         manifest = parse_manifest(path.read_text("utf-8"), where=str(path))
     except UnicodeDecodeError as error:
         raise manifest_invalid(str(path), f"it is no UTF-8 text: byte {error.start}") from None
+    except FileNotFoundError:
+        manifest = _recognised(folder)
     except OSError as error:
-        message = f"{path}: {error.strerror}; a pack of your own is a directory with this file, see docs/packs.md"
-        raise ModelError("pack_unknown", message) from None
+        raise ModelError("pack_unknown", f"{path}: {error.strerror}") from None
     for fault in _own_faults(manifest):
         raise manifest_invalid(str(path), fault)
     models = {model: _with_contract(entry) for model, entry in manifest.models.items()}
     found = _described(replace(manifest, models=models), next(iter(manifest.packs)), name)
     return replace(found, folder=folder)
+
+
+def _recognised(folder: Path) -> Manifest:
+    """The manifest of a known pack all of whose files lie in a folder; their checksums are checked when it is prepared.
+
+    Raises:
+        ModelError: `pack_unknown` if there is none.
+    """
+    known = parse_manifest(
+        files("models").joinpath("recognised.toml").read_text("utf-8"), where="models/recognised.toml"
+    )
+    for name, pack in known.packs.items():
+        models = {model: known.models[model] for model in pack.models}
+        if all((folder / entry.file).is_file() for entry in models.values()):
+            return Manifest(carriers={}, packs={name: pack}, models=models)
+    wanted = "; ".join(" and ".join(known.models[model].file for model in pack.models) for pack in known.packs.values())
+    message = f"{folder} holds neither {OWN_MANIFEST} nor the files of a pack that is known by them ({wanted})"
+    raise ModelError("pack_unknown", f"{message}; see docs/packs.md")
 
 
 def _own_faults(manifest: Manifest) -> Iterator[str]:

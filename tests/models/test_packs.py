@@ -135,6 +135,24 @@ def test_a_manifest_that_is_no_text_is_refused(tmp_path: Path) -> None:
     assert refused(folder, tmp_path).code == "manifest_invalid"
 
 
+def test_files_that_are_known_need_no_manifest(tmp_path: Path) -> None:
+    for name in ("scrfd_500m_kps.onnx", "MobileFaceNet.onnx"):
+        (tmp_path / name).write_bytes(b"whatever is called so")
+    found = find_pack(f"{tmp_path}/")
+    assert (found.title, found.folder) == ("scrfd_500m_mobilefacenet", tmp_path)
+    assert found.contract == load_policy("mobilefacenet-1").contract
+    assert refused(tmp_path, tmp_path / "data").code == "licence_not_accepted"
+    accept(tmp_path / "data", found, by="a test", now=NOW)
+    assert refused(tmp_path, tmp_path / "data").code == "model_checksum_mismatch"
+
+
+def test_a_folder_with_a_part_of_a_known_pack_says_what_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "MobileFaceNet.onnx").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"scrfd_500m_kps\.onnx and MobileFaceNet\.onnx") as caught:
+        find_pack(f"{tmp_path}/")
+    assert caught.value.code == "pack_unknown"
+
+
 @pytest.mark.parametrize("name", ["./nowhere", "nonsense", "insightface:nonsense"])
 def test_an_unknown_pack_is_named(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
