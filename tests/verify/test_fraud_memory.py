@@ -34,7 +34,7 @@ def blended(one: Embedding, other: Embedding, share: float) -> Embedding:
 
 
 async def face(number: int) -> Embedding:
-    return await pretend_to_embed(person(number).photo)
+    return (await pretend_to_embed(person(number).photo)).template
 
 
 def clip(seed: int, frames: int = 40) -> Traces:

@@ -11,6 +11,7 @@ from verify.casefile import InviteState, ReferenceState
 from verify.errors import VerifyError
 from verify.notices import notices_between
 from verify.reference_contract import OUTDATED
+from verify.reference_quality import Reference
 
 TEMPLATE = ReferenceState.TEMPLATE
 OTHER = "other/112/1"
@@ -22,8 +23,9 @@ async def refusal(work: Awaitable[object]) -> str:
     return caught.value.code
 
 
-async def embed_otherwise(photo: bytes) -> Embedding:
-    return Embedding((await pretend_to_embed(photo)).vector[::-1].copy(), OTHER)
+async def embed_otherwise(photo: bytes) -> Reference:
+    reference = await pretend_to_embed(photo)
+    return replace(reference, template=Embedding(reference.template.vector[::-1].copy(), OTHER))
 
 
 def with_other_models(office: Office) -> Office:

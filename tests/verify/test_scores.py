@@ -36,7 +36,7 @@ async def decided(office: Office, sessions: Sessions, *evidence: Evidence) -> st
 async def test_the_auditor_reads_what_other_sessions_showed(office: Office, sessions: Sessions) -> None:
     file, (first, second) = await office.case(2)
     await office.claim(file, first)
-    face = await pretend_to_embed(person(0).photo)
+    face = (await pretend_to_embed(person(0).photo)).template
     await sessions.finish(await office.claim(file, second), CONVINCING, Traces(face=face))
     (found,) = await opened(office, file.case.id)
     assert (found.scores.decision, found.scores.reason, found.scores.signal) == ("Referred", "fraud", "face_in_case")
