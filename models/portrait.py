@@ -29,12 +29,13 @@ SAME_PORTRAIT = 0.5
 images of that size on rendered cards have 0.55."""
 SURE = 0.91
 """Score from which a face lies the right way up. YuNet gives faces of LFW 0.93 in the median; turned by a quarter or
-half, 0.902 at the most (555 photos of people whom nothing else is measured on)."""
+half, 0.902 at the most (555 photos of the people whom networks are trained on: benchmarks/people_split.py). One photo
+in thirty has less the right way up, and is looked at four times."""
 CLEARLY = 0.02
-"""By how much a turned photo's score must be better. In the same photos the right way up led by 0.024 or more."""
+"""By how much a turned photo's score must be better. In the same photos the right way up led by 0.0245 or more."""
 ELSEWHERE = 0.8
-"""Score from which a face at another place, that stands upright in another turn alone, is a second person. Of faces the
-right way up in the same photos all but one had 0.86; below is hair, or a pattern, that looks like a face."""
+"""Score from which a face at another place, that stands upright in another turn alone, is a second person. Faces the
+right way up had 0.858 or more in the same photos; below is hair, or a pattern, that looks like a face."""
 QUARTERS = (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
 
 
@@ -92,8 +93,8 @@ def single_face(faces: Sequence[Face], *, is_ghost: Callable[[Face, Face], bool]
     if not faces:
         raise FaceError(
             "face_none",
-            "no face was found; send a photo that shows the face from the front, of a card or page one that is sharp, "
-            "without glare, and filled by it",
+            "no face was found; send a sharp photo that shows the face from the front, or a card or page that fills "
+            "it, without glare",
         )
     main = faces[0]
     rivals = [face for face in faces[1:] if _height(face) >= BYSTANDER * _height(main)]
@@ -102,7 +103,9 @@ def single_face(faces: Sequence[Face], *, is_ghost: Callable[[Face, Face], bool]
         raise _several(1 + len(people))
     if main.eye_distance < LEAST_EYE_DISTANCE:
         found = f"{main.eye_distance:.0f} pixels between the eyes"
-        message = f"the face has {found}, {LEAST_EYE_DISTANCE:.0f} are needed; send a larger photo"
+        message = (
+            f"the face has {found}, {LEAST_EYE_DISTANCE:.0f} are needed; send a larger photo, of a card one from nearer"
+        )
         raise FaceError("face_too_small", message)
     return main
 
@@ -133,8 +136,8 @@ def _refuse_elsewhere(best: _Look, others: Sequence[_Look], shape: Sequence[int]
 
 def _several(count: int) -> FaceError:
     message = (
-        f"{count} faces were found; send a photo that shows one person, of a card or page with several portraits the "
-        f"main one alone: another face may be up to {BYSTANDER:.0%} as high, a ghost image {GHOST:.0%}"
+        f"{count} faces were found; send a photo that shows one person; of a card or page with several portraits, cut "
+        "out the main one"
     )
     return FaceError("face_several", message)
 

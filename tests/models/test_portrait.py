@@ -1,6 +1,8 @@
 """The portrait is found in photos of cards, turned and askew, beside its ghost image; two people are refused."""
 
+from dataclasses import dataclass
 from io import BytesIO
+from typing import cast
 
 import cv2
 import numpy as np
@@ -9,10 +11,13 @@ from PIL import Image
 
 from api.comparison import compare_photos, judge_photo
 from benchmarks.degradations.cards import Card, Pixels, photograph
-from models.embedding import cosine
+from models.alignment import TEMPLATE
+from models.detection import Detector, Face
+from models.embedding import Embedding, cosine
 from models.engine import Engine
 from models.errors import FaceError
 from models.image import EXIF_ORIENTATION, Frame, decode_image
+from models.portrait import ELSEWHERE, SURE, find_portrait
 from verify.policy import load_policy
 from verify.reference_quality import QualityStatus, make_reference, quality_lines
 
@@ -60,6 +65,59 @@ def jpeg(frame: Frame, *, orientation: int | None = None) -> bytes:
         exif[EXIF_ORIENTATION] = orientation
     Image.fromarray(np.ascontiguousarray(frame.pixels[..., ::-1])).save(buffer, "JPEG", quality=95, exif=exif)
     return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """A detector that finds what it is told, by how often the square photo was turned clockwise: its corner says."""
+
+    faces: tuple[tuple[Face, ...], ...]
+
+    def detect(self, frame: Frame) -> tuple[Face, ...]:
+        corners = [frame.pixels[0, 0], frame.pixels[0, -1], frame.pixels[-1, -1], frame.pixels[-1, 0]]
+        return self.faces[int(np.argmax([corner.max() for corner in corners]))]
+
+    def refine(self, _frame: Frame, face: Face) -> Face:
+        return face
+
+
+def scripted(*faces: tuple[Face, ...]) -> Scripted:
+    return Scripted(faces + ((),) * (4 - len(faces)))
+
+
+def face_at(x: float, y: float, height: float, score: float) -> Face:
+    """A square box, and landmarks as they stand in an upright face."""
+    box = np.array([x, y, height, height], np.float32)
+    return Face(box, (box[:2] + TEMPLATE * height / 112).astype(np.float32), score)
+
+
+def found_by(detector: Scripted) -> Face:
+    pixels = np.zeros((1000, 1000, 3), np.uint8)
+    pixels[0, 0] = 255
+    one = np.eye(1, 4, dtype=np.float32)[0]
+    return find_portrait(Frame(pixels), detector=cast(Detector, detector), embed=lambda *_: Embedding(one, "test")).face
+
+
+def test_what_lies_upright_for_sure_is_not_turned_though_it_is_refused() -> None:
+    """A larger face that is hardly seen hides neither the sure one, nor that there are two."""
+    both = (face_at(500, 100, 300, 0.62), face_at(100, 100, 220, SURE))
+    with pytest.raises(FaceError, match="2 faces"):
+        found_by(scripted(both, (), (face_at(100, 100, 300, 0.99),)))
+
+
+def test_the_best_turn_is_taken_if_it_is_clearly_better() -> None:
+    upright, turned_face = face_at(100, 100, 300, 0.86), face_at(600, 600, 300, 0.87)
+    assert found_by(scripted((upright,), (), (turned_face,))) is upright
+    better = face_at(600, 600, 300, 0.90)
+    assert found_by(scripted((upright,), (), (better,))) is better
+
+
+@pytest.mark.parametrize(("score", "height"), [(ELSEWHERE - 0.01, 300.0), (0.85, 149.0)])
+def test_a_weak_or_small_face_elsewhere_is_nobody(score: float, height: float) -> None:
+    better = face_at(600, 600, 300, 0.95)
+    assert found_by(scripted((face_at(600, 600, height, score),), (), (better,))) is better
+    with pytest.raises(FaceError, match="2 faces"):
+        found_by(scripted((face_at(600, 600, 150, ELSEWHERE),), (), (better,)))
 
 
 @pytest.mark.parametrize("card", CARDS, ids=str)
@@ -128,7 +186,7 @@ def test_a_face_more_than_half_as_high_is_a_ghost_image_only_of_the_same_portrai
 
 
 def test_a_ghost_image_of_nearly_equal_size_is_refused(engine: Engine, prints: dict[str, Pixels]) -> None:
-    with pytest.raises(FaceError, match="the main one alone") as caught:
+    with pytest.raises(FaceError, match="cut out the main one") as caught:
         engine.reference(photo_of(prints["person_b_1"], Card(face=110, ghost=0.85, contrast=0.8)))
     assert caught.value.code == "face_several"
 
