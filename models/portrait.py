@@ -74,7 +74,7 @@ def find_portrait(frame: Frame, *, detector: Detector, embed: Embed) -> Portrait
         return _portrait(frame, first.faces, embed)
     turned = [_Look(quarters, detector.detect(_turned(frame, quarters))) for quarters in (1, 2, 3)]
     best = max(turned, key=lambda look: look.score)
-    if best.score < first.score + CLEARLY:
+    if best.score < first.score + CLEARLY or not _stands(best.faces[0]):
         return _portrait(frame, first.faces, embed)
     upright = _turned(frame, best.quarters)
     _refuse_elsewhere(best, [first, *(look for look in turned if look is not best)], frame.pixels.shape)

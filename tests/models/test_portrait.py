@@ -112,6 +112,13 @@ def test_the_best_turn_is_taken_if_it_is_clearly_better() -> None:
     assert found_by(scripted((upright,), (), (better,))) is better
 
 
+def test_a_turn_in_which_the_largest_face_lies_is_not_taken() -> None:
+    lying = face_at(100, 100, 400, 0.9)
+    lying = Face(lying.box, np.ascontiguousarray(lying.landmarks[:, ::-1]), lying.score)
+    with pytest.raises(FaceError, match="no face was found"):
+        found_by(scripted((), (lying, face_at(700, 700, 150, 0.95))))
+
+
 @pytest.mark.parametrize(("score", "height"), [(ELSEWHERE - 0.01, 300.0), (0.85, 149.0)])
 def test_a_weak_or_small_face_elsewhere_is_nobody(score: float, height: float) -> None:
     better = face_at(600, 600, 300, 0.95)
