@@ -32,9 +32,9 @@ class Comparison:
 
 
 def judge_photo(photo: bytes, *, engine: Engine) -> tuple[Judged, ...]:
-    """Quality of the one face of a photo, by component. Raises ImageError and FaceError as `compare_photos`."""
-    frame = decode_image(photo)
-    return judge(engine.components(frame, engine.single_face(frame)), quality_lines())
+    """Quality of the portrait of a photo, by component. Raises ImageError and FaceError as `compare_photos`."""
+    found = engine.portrait(decode_image(photo))
+    return judge(engine.components(found.frame, found.face), quality_lines())
 
 
 def compare_photos(

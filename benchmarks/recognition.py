@@ -13,9 +13,10 @@ from benchmarks.pairs_file import Pair, people_of
 from models.alignment import align
 from models.detection import Face
 from models.embedding import Embedding, cosine, mean_embedding
-from models.engine import BYSTANDER, Engine
+from models.engine import Engine
 from models.errors import ImageError
 from models.image import Frame, decode_image
+from models.portrait import BYSTANDER
 
 THREADS = 2
 """Beside ONNX Runtime, which releases the GIL; each run uses one thread."""
@@ -62,7 +63,7 @@ def compare_pairs(pairs: tuple[Pair, ...], embeddings: Embeddings) -> Comparison
 def central_face(frame: Frame, *, engine: Engine) -> Face | None:
     """The face nearest to the middle of the image, where such protocols put the person who is meant.
 
-    Of those that are not people far behind (`models.engine.BYSTANDER`): somebody in the background may sit in the
+    Of those that are not people far behind (`models.portrait.BYSTANDER`): somebody in the background may sit in the
     middle between two shoulders.
     """
     height, width = frame.pixels.shape[:2]

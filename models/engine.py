@@ -10,7 +10,7 @@ from models.alignment import SIDE, align
 from models.attack_detection import AttackDetector, read_calibration
 from models.detection import FIRST_SIDE, Decoder, Detector, Face, decode_yunet
 from models.embedding import Embedder, Embedding
-from models.errors import FaceError, ModelError
+from models.errors import ModelError
 from models.face_quality.assessment import Component, assess_quality
 from models.image import Frame
 from models.licences import require_accepted
@@ -18,6 +18,7 @@ from models.manifest import ModelEntry, load_manifest
 from models.packs import DEFAULT, find_pack
 from models.pad_crops import SIDE as VIEW_SIDE
 from models.pad_crops import pad_views
+from models.portrait import Portrait, find_portrait, single_face
 from models.prepare import read_compiled, read_shipped
 from models.quality import Quality, measure_quality
 from models.scrfd import decode_scrfd
@@ -25,14 +26,6 @@ from models.session import Network, load_network, runtime_info
 
 ATTACK_DETECTOR = "heyan_pad_1"
 """The network for presentation attack detection; it belongs to no pack."""
-
-LEAST_EYE_DISTANCE = 24.0
-"""Pixels between the eyes below which a photo is refused. ICAO 9303 asks for 90 on ID photos; SFace's own input has 35,
-so that a face of fewer than two thirds of that is mostly invented by enlargement."""
-BYSTANDER = 0.5
-"""Another face of at least this share of the largest one's height makes it unclear who is meant; a smaller one is
-behind: somebody who passes by, a picture on the wall."""
-
 
 DECODERS: Mapping[str, Decoder] = {"yunet": decode_yunet, "scrfd": decode_scrfd}
 """By what the manifest calls them."""
@@ -115,32 +108,27 @@ class Engine:
         """Quality of one face by the components of ISO/IEC 29794-5, for photos that are kept or looked into."""
         return assess_quality(frame, face)
 
-    def single_face(self, frame: Frame) -> Face:
-        """The one face of a photo.
+    def portrait(self, frame: Frame) -> Portrait:
+        """The portrait of an ID photo as it comes: turned, on a card, beside its ghost image.
 
         Raises:
-            FaceError: `face_none`, `face_several`, `face_too_small`.
+            FaceError: `face_none`, `face_several`, `face_too_small`. ModelError: as `embed`.
         """
-        faces = self.detect(frame)
-        if not faces:
-            raise FaceError("face_none", "no face was found; send an upright photo that shows the face from the front")
-        rivals = [face for face in faces[1:] if face.box[3] >= BYSTANDER * faces[0].box[3]]
-        if rivals:
-            message = f"{1 + len(rivals)} faces were found; send a photo that shows one person"
-            raise FaceError("face_several", message)
-        if faces[0].eye_distance < LEAST_EYE_DISTANCE:
-            found = f"{faces[0].eye_distance:.0f} pixels between the eyes"
-            message = f"the face has {found}, {LEAST_EYE_DISTANCE:.0f} are needed; send a larger photo"
-            raise FaceError("face_too_small", message)
-        return faces[0]
+        return find_portrait(frame, detector=self.detector, embed=self.embed)
+
+    def single_face(self, frame: Frame) -> Face:
+        """The one face of a photo that is known to lie upright. Raises FaceError as `portrait`."""
+        return single_face(self.detect(frame))
 
     def probe(self, frame: Frame) -> Embedding:
-        """Embedding of a photo of one person. Raises FaceError as `single_face`, ModelError as `embed`."""
-        return self.embed(frame, self.single_face(frame))
+        """Embedding of a photo of one person. Raises FaceError as `portrait`, ModelError as `embed`."""
+        found = self.portrait(frame)
+        return self.embed(found.frame, found.face)
 
     def reference(self, frame: Frame) -> Embedding:
         """Embedding of a photo that others are compared with: made once, and with care. Raises as `probe`."""
-        return self.template(frame, self.single_face(frame))
+        found = self.portrait(frame)
+        return self.template(found.frame, found.face)
 
     def template(self, frame: Frame, face: Face) -> Embedding:
         """As `reference`, of a face that was found. Raises ModelError as `embed`."""

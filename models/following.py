@@ -7,8 +7,9 @@ in elsewhere is seen by the next look at the whole; as long as that shows nobody
 from dataclasses import dataclass, field
 
 from models.detection import Face
-from models.engine import BYSTANDER, Engine
+from models.engine import Engine
 from models.image import Frame
+from models.portrait import BYSTANDER
 
 WHOLE_EVERY = 4
 """At least every so many frames the whole picture is looked at: twice a second at 8 frames a second."""
@@ -16,7 +17,7 @@ WHOLE_EVERY = 4
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Faces of one frame. `count`: those that are near, not those of people far behind (`models.engine.BYSTANDER`).
+    """Faces of one frame. `count`: those that are near, not those of people far behind (`models.portrait.BYSTANDER`).
 
     `face`: with fine landmarks, if there is exactly one.
     """

@@ -1,7 +1,7 @@
 """What a reference photo is warned of: scores of its quality components against lines that are kept as data.
 
 A warning tells the registration service what to mend, and refuses nothing: what is refused (no face, several, one that
-is too small) is the matter of `models.engine.Engine.single_face`.
+is too small) is the matter of `models.portrait`.
 """
 
 import tomllib
@@ -69,11 +69,11 @@ def make_reference(frame: Frame, engine: Engine, lines: QualityLines) -> Referen
     """The template of an ID photo and its warnings.
 
     Raises:
-        FaceError: as `Engine.single_face`. ModelError: as `Engine.embed`.
+        FaceError: as `Engine.portrait`. ModelError: as `Engine.embed`.
     """
-    face = engine.single_face(frame)
-    warnings = warnings_of(engine.components(frame, face), lines)
-    return Reference(template=engine.template(frame, face), warnings=warnings)
+    found = engine.portrait(frame)
+    warnings = warnings_of(engine.components(found.frame, found.face), lines)
+    return Reference(template=engine.template(found.frame, found.face), warnings=warnings)
 
 
 @cache

@@ -299,6 +299,17 @@ class TestSharedWeights:
             cosine(other.reference(frame), engine.probe(frame))
         assert caught.value.code == "embedding_contract_mismatch"
 
+    @pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+    def test_a_turned_photo_is_turned_back_though_scores_are_of_another_detector(
+        self, other: Engine, portraits: dict[str, bytes], quarters: int
+    ) -> None:
+        for photo in portraits.values():
+            frame = decode_image(photo)
+            expected = other.single_face(frame)
+            found = other.portrait(Frame(np.rot90(frame.pixels, -quarters)))
+            assert np.array_equal(found.frame.pixels, frame.pixels)
+            assert apart(found.face, expected) < 0.25
+
 
 def apart(one: Face, other: Face) -> float:
     """Largest distance of two landmarks, in distances between the eyes."""
