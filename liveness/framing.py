@@ -9,8 +9,6 @@ CENTRE_X = (0.30, 0.70)
 CENTRE_Y = (0.25, 0.75)
 BRIGHTNESS = 0.10
 """Mean luma of the face, 0 to 1: dark skin in poor light has 0.12, and is followed as well as others."""
-STRAIGHT_YAW, STRAIGHT_PITCH = 18.0, 22.0
-"""Degrees by landmarks, generous by the personal offset of several degrees."""
 
 
 def framing_guidance(observation: Observation) -> Guidance:
@@ -27,7 +25,7 @@ def _face_guidance(face: FaceView) -> Guidance:
         Guidance.FURTHER: face.eye_distance > EYE_DISTANCE[1],
         Guidance.CENTRE: not (_within(face.centre_x, CENTRE_X) and _within(face.centre_y, CENTRE_Y)),
         Guidance.MORE_LIGHT: face.brightness < BRIGHTNESS,
-        Guidance.LOOK_STRAIGHT: abs(face.pose.yaw) > STRAIGHT_YAW or abs(face.pose.pitch) > STRAIGHT_PITCH,
+        Guidance.LOOK_STRAIGHT: not face.straight,
     }
     return next((guidance for guidance, is_wrong in wrong.items() if is_wrong), Guidance.GOOD)
 

@@ -16,7 +16,9 @@ class FaceView:
     """The one face of a frame. Lengths are shares of the frame's width, coordinates of width and height."""
 
     pose: Pose
-    """From five landmarks: coarse, for framing and for coming back to rest."""
+    """From five landmarks: coarse, for coming back to rest."""
+    straight: bool
+    """Whether the head looks into the camera by that pose, as the detector's landmarks are to be read."""
     eye_distance: float
     """Between the eyes, as a share of the frame's width."""
     centre_x: float

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.image import Frame, halved_to
+from models.pose import Pose
 from models.session import Network
 
 STRIDES = (8, 16, 32)
@@ -72,6 +73,8 @@ class Detector:
 
     network: Network
     decode: Decoder
+    straight: tuple[float, float]
+    """As `models.manifest.ModelEntry.straight`."""
 
     def detect(self, frame: Frame) -> tuple[Face, ...]:
         """All faces, largest first.
@@ -86,6 +89,11 @@ class Detector:
         if more_to_see and (not faces or faces[0].box[2] * scale < SMALL_FACE):
             return self._pass(pixels, SECOND_SIDE) or faces
         return faces
+
+    def looks_straight(self, pose: Pose) -> bool:
+        """Whether a head with this pose, by this detector's landmarks, looks into the camera."""
+        yaw, pitch = self.straight
+        return abs(pose.yaw) <= yaw and abs(pose.pitch) <= pitch
 
     def refine(self, frame: Frame, face: Face) -> Face:
         """The same face with finer landmarks: detected again in a crop around it; itself if that finds nothing."""

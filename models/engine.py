@@ -142,7 +142,7 @@ class Engine:
 
 def _detector(network: Network, entry: ModelEntry) -> Detector:
     """A detector whose outputs were read once, on a picture that is no square. Raises ModelError `model_invalid`."""
-    detector = Detector(network, DECODERS[entry.decoder or ""])
+    detector = Detector(network, DECODERS[entry.decoder or ""], entry.straight)
     try:
         detector.detect(Frame(np.zeros((FIRST_SIDE, FIRST_SIDE // 2, 3), np.uint8)))
     except ModelError:

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 PLAIN_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 EMBEDDER_SIZE = (112, 112)
+STEEPEST = 60.0
+"""Degrees beyond which nobody looks straight ahead, whatever the landmarks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,9 @@ class ModelEntry:
     output: str
     decoder: Literal["yunet", "scrfd"] | None = None
     """Of a detector: how faces are read from its outputs (`models.detection`, `models.scrfd`)."""
+    straight: tuple[float, float] = (18.0, 22.0)
+    """Of a detector: degrees of yaw and pitch up to which a head counts as looking straight into the camera. Landmarks
+    of two networks lie apart, and the angles with them; what stands here is right for YuNet's."""
     contract: str | None = None
     """Of an embedder: names weights and preprocessing; templates of two contracts are never compared."""
 
@@ -167,6 +172,8 @@ def _entry_faults(name: str, entry: ModelEntry, manifest: Manifest) -> Iterator[
         yield ".scale` must be finite, and not 0"
     if (entry.decoder is not None) != (entry.task == "detection"):
         yield ".decoder` must be yunet or scrfd for task detection, and nothing for others"
+    if not all(0 < each <= STEEPEST for each in entry.straight):
+        yield f".straight` must be two angles of more than 0 and at most {STEEPEST:g} degrees: yaw and pitch"
     if entry.task == "detection" and entry.size:
         yield ".size` must be []: a detector is given pictures of any size"
     if entry.task == "embedding" and entry.size != EMBEDDER_SIZE:

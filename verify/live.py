@@ -190,8 +190,10 @@ class LiveSession:
         motion = None if points is None else self._motion(points)
         height, width = luma.whole.shape
         centre_x, centre_y = middle(face.landmarks)
+        pose = pose_from_landmarks(face.landmarks)
         return FaceView(
-            pose=pose_from_landmarks(face.landmarks),
+            pose=pose,
+            straight=self.engine.detector.looks_straight(pose),
             eye_distance=face.eye_distance / width,
             centre_x=float(centre_x) / width,
             centre_y=float(centre_y) / height,

@@ -29,7 +29,8 @@ def living(
     """A person with the face of a photo, who follows the cues."""
     frame, face = _face_of(photo, engine)
     picture = with_glasses(frame.pixels, face.landmarks) if glasses else frame.pixels
-    return Person(Head.from_photo(picture, face.landmarks), rng, unrest=unrest, room_lux=room_lux)
+    head, facing = Head.from_photo(picture, face.landmarks), _into_the_camera(face)
+    return Person(head, rng, facing=facing, unrest=unrest, room_lux=room_lux)
 
 
 def with_glasses(picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -56,6 +57,19 @@ def frontal(photo: bytes, *, engine: Engine) -> bool:
     pose = pose_from_landmarks(face.landmarks)
     alone = len(engine.detect(frame)) == len(engine.around(frame, face)) == 1
     return alone and abs(pose.yaw) <= FRONTAL_YAW and abs(pose.pitch) <= FRONTAL_PITCH
+
+
+def _into_the_camera(face: Face) -> tuple[float, float]:
+    """Yaw and pitch by which the head of a photo is turned towards the camera; nothing where the photo is frontal.
+
+    Half of what it looks aside: framing lets it pass, and little is seen of the side that the photo hides.
+    """
+    pose = pose_from_landmarks(face.landmarks)
+    return _back(pose.yaw, FRONTAL_YAW), _back(pose.pitch, FRONTAL_PITCH)
+
+
+def _back(angle: float, frontal_up_to: float) -> float:
+    return 0.0 if abs(angle) <= frontal_up_to else -angle / 2
 
 
 def _face_of(photo: bytes, engine: Engine) -> tuple[Frame, Face]:

@@ -6,7 +6,6 @@ from observations import face, observed
 from liveness.framing import framing_guidance
 from liveness.observation import Observation
 from liveness.prompts import Guidance
-from models.pose import Pose
 
 
 def seen(**changes: object) -> Observation:
@@ -22,8 +21,7 @@ def seen(**changes: object) -> Observation:
         ({"centre_x": 0.1}, Guidance.CENTRE),
         ({"centre_y": 0.9}, Guidance.CENTRE),
         ({"brightness": 0.05}, Guidance.MORE_LIGHT),
-        ({"pose": Pose(30, 0, 0)}, Guidance.LOOK_STRAIGHT),
-        ({"pose": Pose(0, -30, 0)}, Guidance.LOOK_STRAIGHT),
+        ({"straight": False}, Guidance.LOOK_STRAIGHT),
     ],
 )
 def test_guidance_names_what_to_change(changes: dict[str, object], guidance: Guidance) -> None:

@@ -18,6 +18,7 @@ from models.image import Frame, decode_image
 from models.licences import accept
 from models.manifest import load_manifest
 from models.packs import DEFAULT, default_pack, find_pack, is_directory, source_folder
+from models.pose import Pose, pose_from_landmarks
 from models.prepare import inventory, prepare, verify_files
 from verify.policy import load_policy
 
@@ -53,6 +54,16 @@ def test_an_own_pack_finds_and_compares(tmp_path: Path, batched: bool) -> None:
     assert re.fullmatch(r"own/[0-9a-f]{16}", engine.contract)
     assert cosine(engine.reference(scene()), engine.probe(scene())) > 0.98
     assert [fault for _, fault in verify_files(tmp_path, str(folder))] == [None, None]
+
+
+@pytest.mark.parametrize(("line", "yaw", "pitch"), [("", 18.0, 22.0), ("straight = [26, 36]", 26.0, 36.0)])
+def test_an_entry_says_up_to_where_a_head_looks_straight(tmp_path: Path, line: str, yaw: float, pitch: float) -> None:
+    folder = write_pack(tmp_path / "pack", manifest=put('decoder = "scrfd"', f'decoder = "scrfd"\n{line}')(MANIFEST))
+    prepare(tmp_path, str(folder))
+    detector = Engine.open(data_dir=tmp_path, pack=str(folder)).detector
+    assert detector.looks_straight(Pose(yaw=yaw, pitch=-pitch, roll=40))
+    assert not detector.looks_straight(Pose(yaw=-yaw - 0.1, pitch=0, roll=0))
+    assert not detector.looks_straight(Pose(yaw=0, pitch=pitch + 0.1, roll=0))
 
 
 def test_an_embedder_that_insists_on_one_face_is_given_two(tmp_path: Path) -> None:
@@ -112,6 +123,9 @@ def put(old: str, new: str) -> Change:
         (put("size = []", "size = [640, 640]"), "`models.squares.size`"),
         (put("size = [112, 112]", "size = [224, 224]"), "`models.parts.size`"),
         (put('decoder = "scrfd"', ""), "`models.squares.decoder`"),
+        (put('decoder = "scrfd"', 'decoder = "scrfd"\nstraight = [18.0, 0.0]'), "`models.squares.straight`"),
+        (put('decoder = "scrfd"', 'decoder = "scrfd"\nstraight = [18.0, nan]'), "`models.squares.straight`"),
+        (put('decoder = "scrfd"', 'decoder = "scrfd"\nstraight = [18.0]'), "`models.squares`"),
         (put('decoder = "scrfd"', 'decoder = "retinaface"'), "decoder"),
         (put('file = "squares.onnx"', 'file = "../squares.onnx"'), "`models.squares.file`"),
         (put('task = "embedding"', 'contract = "sface_2021dec/112/1"\ntask = "embedding"'), "`models.parts.contract`"),
@@ -283,6 +297,15 @@ class TestSharedWeights:
             for found in (face, other.refine(frame, face), *other.around(frame, expected)):
                 assert apart(found, expected) < 0.3
 
+    def test_whoever_looks_straight_by_yunet_does_by_its_landmarks(
+        self, other: Engine, engine: Engine, shared_dir: Path
+    ) -> None:
+        """Some hundred faces of LFW; framing would hold up the others for as long as they sit before the camera."""
+        photos = sorted((shared_dir / "data/lfw/images").rglob("*.jpg"))[::20]
+        straight = [found[1] for found in (looks(photo, engine, other) for photo in photos) if found and found[0]]
+        assert len(straight) > 50
+        assert sum(straight) >= 0.9 * len(straight)
+
     def test_people_are_told_apart(self, other: Engine, portraits: dict[str, bytes]) -> None:
         frames = {name: decode_image(photo) for name, photo in portraits.items()}
         threshold = load_policy("mobilefacenet-1").similarity
@@ -314,3 +337,13 @@ class TestSharedWeights:
 def apart(one: Face, other: Face) -> float:
     """Largest distance of two landmarks, in distances between the eyes."""
     return float(np.abs(one.landmarks - other.landmarks).max()) / other.eye_distance
+
+
+def looks(photo: Path, *engines: Engine) -> list[bool] | None:
+    """Whether the face looks straight by each engine's landmarks; None if one of them does not see exactly one."""
+    frame = decode_image(photo.read_bytes())
+    found = [(engine, engine.detect(frame)) for engine in engines]
+    if any(len(faces) != 1 for _, faces in found):
+        return None
+    refined = [(engine.detector, engine.refine(frame, face)) for engine, (face,) in found]
+    return [detector.looks_straight(pose_from_landmarks(face.landmarks)) for detector, face in refined]

@@ -18,6 +18,7 @@ NEW = Novelty(step=3.0, echo=4.0, noise=0.3, between=2.0)
 
 FACE = FaceView(
     pose=Pose(0.0, 0.0, 0.0),
+    straight=True,
     eye_distance=0.17,
     centre_x=0.5,
     centre_y=0.5,

@@ -2,9 +2,10 @@
 
 from random import Random
 
+import pytest
 from registry_office import photo
 
-from benchmarks.phone.casting import living
+from benchmarks.phone.casting import frontal, living
 from benchmarks.phone.offline import Offline
 from liveness.challenge import draw_challenge
 from models.embedding import cosine
@@ -48,6 +49,20 @@ def test_a_session_leaves_a_face_and_frames(portraits: dict[str, bytes], engine:
     assert len(traces.fingerprints) == frames * BYTES
     assert 1 < frames <= evidence.liveness.frames
     assert traces.address is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_person_whose_photo_looks_aside_sits_straight_before_the_camera(
+    portraits: dict[str, bytes], engine: Engine, seed: int
+) -> None:
+    rng = Random(seed)
+    session = session_of(portraits["person_a_1"], engine, rng)
+    photo = portraits["person_a_2"]
+    assert not frontal(photo, engine=engine)
+    Offline(living(photo, engine=engine, rng=rng), session, rng).run()
+    before_the_first_rest = [seen.face for seen in session._observations if seen.nonce == "" and seen.face is not None]
+    assert len(before_the_first_rest) < 16
+    assert all(face.straight for face in before_the_first_rest)
 
 
 def test_frames_without_a_face_leave_nothing(engine: Engine, portraits: dict[str, bytes]) -> None:
