@@ -197,12 +197,7 @@ class Sessions:
         challenge = draw_challenge(self.rng, accommodation)
 
         def transition(file: CaseFile, now: float) -> Change[tuple[CaseFile, Subject]]:
-            session = _known_session(file, session_id, secret)
-            check_open(file.case, now)
-            _check_claimable(session, now)
-            _check_link(file, session)
-            subject = file.subjects[session.subject_id]
-            check_comparable(subject, expected_contract=self.policy.contract)
+            session, subject = self._claimable(file, now, session_id, secret)
             claimed = replace(
                 session,
                 state=SessionState.CLAIMED,
@@ -228,6 +223,20 @@ class Sessions:
             challenge=challenge,
             reference=reference,
         )
+
+    async def check_claimable(self, session_id: str, secret: str) -> None:
+        """Raise what `claim` would of the session's state, and change nothing."""
+        self._claimable(*await self._load(session_id), session_id, secret)
+
+    def _claimable(self, file: CaseFile, now: float, session_id: str, secret: str) -> tuple[Session, Subject]:
+        """A session that may be claimed, and whose it is. Raises as `claim`."""
+        session = _known_session(file, session_id, secret)
+        check_open(file.case, now)
+        _check_claimable(session, now)
+        _check_link(file, session)
+        subject = file.subjects[session.subject_id]
+        check_comparable(subject, expected_contract=self.policy.contract)
+        return session, subject
 
     async def finish(self, claim: Claim, evidence: Evidence, traces: Traces = NO_TRACES) -> FinishedSession:
         """Decide on the evidence and record the outcome; an accepted one becomes a verification in the same step.
@@ -300,13 +309,17 @@ class Sessions:
 
     async def get(self, session_id: str, secret: str) -> SessionResult:
         """How a session stands. Raises NotFound `session_unknown`, Refused `session_secret_invalid`."""
-        try:
-            file, now = await self.store.load(known_case(session_id))
-        except NotFound:
-            raise _session_unknown() from None
+        file, now = await self._load(session_id)
         session = _known_session(file, session_id, secret)
         result = _result(file, session)
         return replace(result, state="expired") if _is_over(session, now) else result
+
+    async def _load(self, session_id: str) -> tuple[CaseFile, float]:
+        """The file of a session's case, and the store's time."""
+        try:
+            return await self.store.load(known_case(session_id))
+        except NotFound:
+            raise _session_unknown() from None
 
     async def _transact(
         self, session_id: str, transition: Callable[[CaseFile, float], Change[T]], *, durable: bool = False

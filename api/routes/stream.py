@@ -8,6 +8,7 @@ from time import monotonic
 from fastapi import APIRouter, WebSocket
 
 from api.composition import Services
+from api.errors import OverloadedError
 from api.live_sessions import Finish, RunningSession
 from api.messages import ClaimMessage, Message, result_message
 from api.stream import CaptureConnection
@@ -35,7 +36,7 @@ async def start_session(
     services: Services, *, session_id: str, message: ClaimMessage, address: str | None
 ) -> RunningSession:
     """Take the place that was promised, burn the challenge, and only then run a model."""
-    services.live.admission.enter(session_id)
+    await enter(services, session_id=session_id, secret=message.secret)
     try:
         with services.metrics.stage("claim"):
             claim = await services.sessions.claim(session_id, message.secret, message.accommodation)
@@ -51,6 +52,16 @@ async def start_session(
         raise
     finish = finisher(services, claim, traces=lambda: replace(attempt.traces(), address=address))
     return services.live.start(session_id=session_id, attempt=attempt, finish=finish)
+
+
+async def enter(services: Services, *, session_id: str, secret: str) -> None:
+    """Take a place. Whoever is refused one for a session that could not be claimed either is told that: to try again
+    later would not help."""
+    try:
+        services.live.admission.enter(session_id)
+    except OverloadedError:
+        await services.sessions.check_claimable(session_id, secret)
+        raise
 
 
 def address_of(socket: WebSocket) -> str | None:

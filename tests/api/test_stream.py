@@ -167,6 +167,17 @@ async def test_a_full_service_refuses_before_anything_is_burnt(api: RunningApi, 
         pass
 
 
+async def test_a_full_service_says_what_waiting_will_not_mend(api: RunningApi, attempt: Attempt) -> None:
+    async with claimed(attempt):
+        admission = api.services.live.admission
+        for _ in range(api.services.settings.live_sessions - admission.taken):
+            admission.admit()
+        for secret, code in ((attempt.secret, "session_already_claimed"), ("x" * 43, "session_secret_invalid")):
+            async with connect(attempt.stream, subprotocols=[PROTOCOL]) as socket:
+                await say(socket, type="claim", secret=secret)
+                assert (await hear(socket))["code"] == code
+
+
 async def test_silence_in_the_middle_of_a_cue_is_no_answer(
     api: RunningApi, attempt: Attempt, portraits: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
