@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import msgspec
 
@@ -288,6 +288,8 @@ def _unzipped(content: bytes) -> dict[str, bytes]:
     try:
         with ZipFile(BytesIO(content)) as package:
             for entry in package.infolist():
+                if entry.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
+                    raise ValueError(f"{entry.filename!r} is packed by a method that no package of ours uses")
                 with package.open(entry) as file:
                     files[entry.filename] = file.read(left + 1)
                 left -= len(files[entry.filename])
