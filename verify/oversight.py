@@ -64,6 +64,7 @@ OPERATOR_EVENTS = (
     "policy.proposed",
     "policy.approved",
     "policy.withdrawn",
+    "store.migrated",
 )
 EVENTS = (*CASE_EVENTS, *OPERATOR_EVENTS)
 """Every kind of audit entry; a test holds the list to the code."""
