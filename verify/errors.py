@@ -58,7 +58,7 @@ class Conflict(VerifyError):
     """`action_exists`, `actions_exhausted`, `case_not_open`, `already_redeemed`, `already_verified`, `not_verified`,
     `invite_used`, `session_already_claimed`, `session_not_claimed`, `idempotency_key_reused`, `webhook_limit`,
     `policy_already_proposed`, `policy_already_in_force`, `proposal_decided`, `reference_contract_mismatch`,
-    `store_readers_older`,
+    `store_readers_older`, `key_change_already_proposed`,
     `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was).
     """
 
@@ -83,7 +83,7 @@ class Limited(VerifyError):
 
 class Unavailable(VerifyError):
     """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `checkpoint_damaged` and
-    `case_damaged` need the operator first, `reference_delayed` an authority."""
+    `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an authority."""
 
     def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
         super().__init__(code, message)
