@@ -230,7 +230,7 @@ def forms_advice(forms: Forms, schema: Schema = SCHEMA) -> str:
     """What is in a store, what this version reads, and what may be done."""
     reads = f"this version reads {schema.oldest} to {schema.newest}"
     behind = "; heyan store migrate brings it to the newest" if forms.oldest < schema.newest else ""
-    return f"{forms} ({reads}), {len(forms.processes)} processes{behind}"
+    return f"{forms} ({reads}); processes that use it: {len(forms.processes)}{behind}"
 
 
 async def affected(store: Store, schema: Schema = SCHEMA) -> Mapping[Migration, int]:

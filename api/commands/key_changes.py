@@ -30,7 +30,8 @@ KidArgument = Annotated[str, typer.Argument(metavar="KID", help="of the key that
 def rotate(
     purpose: Annotated[Purpose, typer.Option("--key", help="which of the service's keys")] = "live",
     at_once: Annotated[
-        bool, typer.Option("--at-once", help="sign with it now: the present key is not to be trusted any more")
+        bool,
+        typer.Option("--at-once", help="the new key signs as soon as it is approved, without being published before"),
     ] = False,
     operator_id: Annotated[
         str | None, typer.Option("--as", metavar="OPERATOR", help="your id; not needed for the key of test mode")
@@ -45,6 +46,8 @@ def rotate(
 
     The key of test mode is replaced without asking anybody: its tokens are worth nothing.
     """
+    if reason is not None and purpose == "test":
+        raise typer.BadParameter("the key of test mode needs no operator", param_hint="--without-second-operator")
     if purpose == "test":
         with explained():
             _tell(_rings()[purpose].rotate(now=time(), at_once=at_once))

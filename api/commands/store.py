@@ -34,7 +34,7 @@ def migrate_store(
     """
     with explained():
         forms, wanted = asyncio.run(_looked_at())
-        typer.echo(f"the store holds {forms}, and {len(forms.processes)} processes use it")
+        typer.echo(f"the store holds {forms}; processes that use it: {len(forms.processes)}")
         for each, keys in wanted.items():
             typer.echo(f"  {each.what}: {keys} keys")
         if not dry_run:

@@ -66,4 +66,5 @@ def test_nobody_replaces_a_key_without_showing_theirs(people: list[tuple[str, st
     assert (unnamed.exit_code, "--as" in unnamed.stderr) == (2, True)
     wrong = run("keys", "rotate", "--as", li, "--without-second-operator", "stolen", key=key_of_wang)
     assert (wrong.exit_code, "operator_key_invalid" in wrong.stderr) == (2, True)
+    assert run("keys", "rotate", "--key", "test", "--without-second-operator", "stolen").exit_code == 2
     assert published() == before

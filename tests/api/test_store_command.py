@@ -37,9 +37,9 @@ async def test_a_store_of_the_newest_form_is_left_as_it_is(at_home: RunningApi, 
     before = await forms_of(at_home.services.store)
     result = await run("store", "migrate", *arguments)
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == ["the store holds form 1, and 1 processes use it", "nothing was changed"]
+    assert result.stdout.splitlines() == ["the store holds form 1; processes that use it: 1", "nothing was changed"]
     assert await forms_of(at_home.services.store) == before
-    assert (await told(at_home)) == "form 1 (this version reads 1 to 1), 1 processes"
+    assert (await told(at_home)) == "form 1 (this version reads 1 to 1); processes that use it: 1"
 
 
 async def test_a_running_process_that_cannot_follow_stops_a_migration(at_home: RunningApi) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from registry_office import Office, open_office
+from valkey_process import running_cluster
 
 from verify import schema as schemas
 from verify.connection import Script, connect
@@ -15,6 +17,7 @@ from verify.errors import Conflict, StoreSchemaMismatch
 from verify.operators import OPERATORS_CHAIN
 from verify.schema import SCHEMA, Migration, Presence, Schema, affected, forms_of, migrate, present
 from verify.store import PENDING, Store
+from verify.store_address import connect_to
 
 WHOLE = Script.of("""
 for _, case in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
@@ -192,3 +195,14 @@ async def test_a_process_that_was_away_while_the_store_was_migrated_stops_using_
                 await away.put_record("clients", secrets.token_hex(4), b"{}")
                 await asyncio.sleep(0.01)
         assert not (await away.checks(service_now=0.0))[0].ok
+
+
+async def test_a_cluster_is_migrated_too(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        address = await asyncio.to_thread(stack.enter_context, running_cluster(tmp_path))
+        async with Store(connect_to(address)) as store:
+            await store.ask("ZADD", PENDING, 1_700_000_000_123.5, "case_a")
+            async with present(store, process="one", schema=SCHEMA) as one:
+                assert one.writes == 1
+            assert (await migrate(store, done=nothing, schema=NEXT)).oldest == 2
+            assert await marks(store) == {b"case_a": 1_700_000_000_000.0}
