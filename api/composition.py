@@ -1,10 +1,12 @@
 """The composition root: the one place where settings, clocks, randomness, weights and store become services."""
 
+import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from random import SystemRandom, random
+from socket import gethostname
 from urllib.parse import quote, urlsplit
 
 from structlog.stdlib import BoundLogger, get_logger
@@ -51,6 +53,7 @@ from verify.policy import Policy, require_contract
 from verify.policy_changes import PolicyChanges
 from verify.redemption import Redemptions
 from verify.reference_quality import Reference, make_reference, quality_lines
+from verify.schema import SCHEMA, forms_of, present, require_readable
 from verify.sessions import Sessions
 from verify.signing import load_keys
 from verify.simulation import Simulations
@@ -141,11 +144,36 @@ async def open_services(
 
 @asynccontextmanager
 async def open_store_of(settings: Settings) -> AsyncIterator[Store]:
-    """The store that the settings name; the embedded one is watched while it is open."""
+    """The store that the settings name, if it is one that this version reads; the embedded one is watched while it is
+    open.
+
+    Raises:
+        StoreSchemaMismatch: `store_schema_newer`, `store_schema_older`. StoreUnavailable.
+    """
+    async with store_to_migrate(settings) as store, present(store, process=process_name()):
+        yield store
+
+
+@asynccontextmanager
+async def open_store_to_read(settings: Settings) -> AsyncIterator[Store]:
+    """As `open_store_of`, without a word to the store: it may be one that only reads."""
+    async with store_to_migrate(settings) as store:
+        require_readable(await forms_of(store), SCHEMA)
+        yield store
+
+
+@asynccontextmanager
+async def store_to_migrate(settings: Settings) -> AsyncIterator[Store]:
+    """The store that the settings name, whatever form of things it holds."""
     async with await open_store(
         store_address(settings), settings.data_dir, durable_replicas=settings.durable_replicas
     ) as store:
         yield store
+
+
+def process_name() -> str:
+    """By which operators find this process, and which no other has."""
+    return f"{gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def store_address(settings: Settings) -> str | None:

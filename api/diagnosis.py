@@ -4,7 +4,7 @@ import asyncio
 from time import time
 
 from api import doctor
-from api.composition import open_store_of, policy_changes
+from api.composition import open_store_to_read, policy_changes
 from api.doctor import Finding
 from api.settings import Settings
 from models.engine import Engine
@@ -14,6 +14,7 @@ from models.prepare import verify_files
 from models.session import choose_provider
 from verify.erasure import faces_advice
 from verify.minimum_rules import load_minimum_rules
+from verify.schema import forms_advice, forms_of
 from verify.store import Store
 
 
@@ -45,9 +46,10 @@ def check_weights(settings: Settings) -> Finding:
 async def check_store(settings: Settings) -> tuple[Finding, ...]:
     """The store answers, keeps what it acknowledges, agrees about the time, and tells which policy is in force."""
     try:
-        async with open_store_of(settings) as store:
+        async with open_store_to_read(settings) as store:
             fault = await store.check(service_now=time())
             faces = await store.ledger.stored_faces() if fault is None else 0
+            schema = forms_advice(await forms_of(store))
             policy = await check_policy(settings, store)
     except Exception as error:
         code = str(getattr(error, "code", type(error).__name__))
@@ -56,6 +58,7 @@ async def check_store(settings: Settings) -> tuple[Finding, ...]:
     found = "not to be relied on" if fault else f"{kind} answers, is durable, and its clock agrees"
     return (
         Finding(check="store, clock", ok=fault is None, found=found, advice=fault or ""),
+        Finding(check="schema", ok=True, found=schema),
         Finding(check="faces", ok=True, found=faces_advice(faces)),
         policy,
     )

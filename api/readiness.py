@@ -6,6 +6,7 @@ from api.composition import Services
 from api.schemas.health import Check
 from verify.erasure import faces_advice
 from verify.errors import StoreUnavailable
+from verify.schema import forms_advice, forms_of
 
 
 async def readiness(services: Services) -> tuple[Check, ...]:
@@ -13,19 +14,21 @@ async def readiness(services: Services) -> tuple[Check, ...]:
     stored = await services.store.checks(service_now=time())
     described = ", ".join(f"{name} {value}" for name, value in services.engine.describe().items())
     draining = services.live.admission.draining
-    faces = await _stored_faces(services)
     return (
         *(Check(name=check.name, ok=check.ok, detail=check.detail) for check in stored),
-        *faces,
+        *await _about_store(services),
         Check(name="models", ok=True, detail=described),
         Check(name="accepting", ok=not draining, detail="being stopped" if draining else "takes new sessions"),
     )
 
 
-async def _stored_faces(services: Services) -> tuple[Check, ...]:
-    """A number to know, never a reason not to serve. Left out if the store does not answer: another check says so."""
+async def _about_store(services: Services) -> tuple[Check, ...]:
+    """What is to be known and no reason not to serve. Left out if the store does not answer: another check says so."""
     try:
-        count = await services.store.ledger.stored_faces()
+        count, forms = await services.store.ledger.stored_faces(), await forms_of(services.store)
     except StoreUnavailable:
         return ()
-    return (Check(name="faces", ok=True, detail=faces_advice(count)),)
+    return (
+        Check(name="schema", ok=True, detail=forms_advice(forms)),
+        Check(name="faces", ok=True, detail=faces_advice(count)),
+    )

@@ -52,10 +52,15 @@ class Connection:
         self._replicas = durable_replicas
         self._answer_seconds = answer_seconds
         self._has_waitaof: bool | None = None
+        self._given_up: StoreUnavailable | None = None
 
     async def close(self) -> None:
         """Close all connections."""
         await self._redis.aclose()
+
+    def give_up(self, error: StoreUnavailable) -> None:
+        """Ask nothing any more: whatever is asked raises this error."""
+        self._given_up = error
 
     async def ask(self, *command: str | bytes | int) -> Any:
         """One command. Raises StoreUnavailable."""
@@ -63,6 +68,7 @@ class Connection:
 
     async def ask_all(self, *commands: Command) -> list[Any]:
         """Several commands in one round trip; an error of one is an error of all. Raises StoreUnavailable."""
+        self._require_in_use()
         return [good(answer) for answer in await self._exchange(commands)]
 
     async def everywhere(self, *command: str | bytes | int) -> list[Any]:
@@ -101,6 +107,7 @@ class Connection:
         Raises:
             StoreUnavailable: no answer or no confirmation. The script may have run.
         """
+        self._require_in_use()
         wait = durable and await self.has_waitaof()
         waiting = (("WAITAOF", 1, self._replicas, CONFIRM_MS),) if wait else ()
         named, given = (len(keys), *keys, *arguments), (waiting, after)
@@ -134,6 +141,10 @@ class Connection:
     async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Answers or errors of commands that go over one connection, in one round trip. Raises StoreUnavailable."""
         return await exchange(self._redis, commands, answer_seconds=self._answer_seconds)
+
+    def _require_in_use(self) -> None:
+        if self._given_up is not None:
+            raise self._given_up
 
     def _require_confirmed(self, confirmed: Any) -> None:
         if isinstance(confirmed, Exception):

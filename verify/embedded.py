@@ -122,7 +122,7 @@ class EmbeddedValkey:
             self._reaped()
             self.socket.unlink(missing_ok=True)
             self._server = subprocess.Popen(
-                [str(_binary()), *_arguments(self.socket)],
+                [str(server_binary()), *_arguments(self.socket)],
                 cwd=self.folder,
                 pass_fds=(lock,),
                 start_new_session=True,
@@ -196,7 +196,8 @@ def _arguments(socket: Path) -> list[str]:
     return [part for name, value in settings.items() for part in (f"--{name}", value)]
 
 
-def _binary() -> Path:
+def server_binary() -> Path:
+    """The server for this machine. Raises StoreUnavailable if there is none."""
     try:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:

@@ -9,6 +9,7 @@ VerifyError
 ├── Limited             too often: `retry_after` seconds
 └── Unavailable         nothing was issued, and it is safe to repeat: after `retry_after` seconds
     ├── StoreUnavailable
+    │   └── StoreSchemaMismatch   not before it is mended
     └── StoreBusy
 """
 
@@ -57,6 +58,7 @@ class Conflict(VerifyError):
     """`action_exists`, `actions_exhausted`, `case_not_open`, `already_redeemed`, `already_verified`, `not_verified`,
     `invite_used`, `session_already_claimed`, `session_not_claimed`, `idempotency_key_reused`, `webhook_limit`,
     `policy_already_proposed`, `policy_already_in_force`, `proposal_decided`, `reference_contract_mismatch`,
+    `store_readers_older`, `key_change_already_proposed`,
     `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was).
     """
 
@@ -81,7 +83,7 @@ class Limited(VerifyError):
 
 class Unavailable(VerifyError):
     """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `checkpoint_damaged` and
-    `case_damaged` need the operator first, `reference_delayed` an authority."""
+    `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an authority."""
 
     def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
         super().__init__(code, message)
@@ -94,6 +96,13 @@ class StoreUnavailable(Unavailable):
     def __init__(self, detail: str = "it does not answer", *, retry_after: float = 2.0) -> None:
         message = f"the store is not available ({detail}); nothing was issued, repeat the request"
         super().__init__("store_unavailable", message, retry_after=retry_after)
+
+
+class StoreSchemaMismatch(StoreUnavailable):
+    """`store_schema_newer`, `store_schema_older`: the store holds what this version of the service cannot read."""
+
+    def __init__(self, code: str, message: str) -> None:
+        Unavailable.__init__(self, code, message, retry_after=60.0)
 
 
 class StoreBusy(Unavailable):

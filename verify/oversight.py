@@ -64,6 +64,11 @@ OPERATOR_EVENTS = (
     "policy.proposed",
     "policy.approved",
     "policy.withdrawn",
+    "key_change.proposed",
+    "key_change.approved",
+    "key_change.withdrawn",
+    "key_change.without_second_operator",
+    "store.migrated",
 )
 EVENTS = (*CASE_EVENTS, *OPERATOR_EVENTS)
 """Every kind of audit entry; a test holds the list to the code."""

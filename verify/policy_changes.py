@@ -13,8 +13,9 @@ from typing import Literal
 
 import msgspec
 
+from verify.approvals import actor, check_other, operator_of, said
 from verify.audit import AuditEntry, Event
-from verify.errors import Conflict, NotFound, Refused
+from verify.errors import Conflict, NotFound
 from verify.operators import OPERATORS_CHAIN, Operator, Operators
 from verify.policy import (
     Policy,
@@ -128,7 +129,7 @@ class PolicyChanges:
             _check_free(history, digest, policy.version, thresholds)
             _check_shipped(policy.version, thresholds)
             details = {"digest": digest, "version": policy.version, "thresholds": thresholds, "content": text}
-            return Event(name=PROPOSED, actor=_actor(operator), details=details)
+            return Event(name=PROPOSED, actor=actor(operator), details=details)
 
         return await self._appended(digest, decide)
 
@@ -143,9 +144,9 @@ class PolicyChanges:
 
         def decide(history: History) -> Event:
             proposal = _pending(history, digest)
-            _check_other(operator, proposal, known)
+            check_other(operator, proposed_by=proposal.proposed_by, known=known)
             require_contract(policy_of(proposal), expected_contract)
-            return Event(name=APPROVED, actor=_actor(operator), details=_named(proposal))
+            return Event(name=APPROVED, actor=actor(operator), details=_named(proposal))
 
         return await self._appended(digest, decide)
 
@@ -157,7 +158,7 @@ class PolicyChanges:
         """
 
         def decide(history: History) -> Event:
-            return Event(name=WITHDRAWN, actor=_actor(operator), details=_named(_pending(history, digest)))
+            return Event(name=WITHDRAWN, actor=actor(operator), details=_named(_pending(history, digest)))
 
         return await self._appended(digest, decide)
 
@@ -288,21 +289,17 @@ def _decided(history: History, proposal: Proposal, entry: AuditEntry, state: Sta
 
 
 def _said(entry: AuditEntry, name: str) -> str:
-    value = entry.details.get(name)
-    if not isinstance(value, str) or not value:
+    value = said(entry, name)
+    if value is None:
         raise _forbidden(entry, f"it has no {name}")
     return value
 
 
 def _operator(entry: AuditEntry) -> str:
-    family, _, operator = entry.actor.partition(":")
-    if family != "operator" or not operator:
+    operator = operator_of(entry)
+    if operator is None:
         raise _forbidden(entry, "no operator did it")
     return operator
-
-
-def _actor(operator: Operator) -> str:
-    return f"operator:{operator.id}"
 
 
 def _named(proposal: Proposal) -> dict[str, str]:
@@ -319,17 +316,6 @@ def _pending(history: History, digest: str) -> Proposal:
             "proposal_decided", f"this proposal is {proposal.state.replace('_', ' ')}: propose the file anew"
         )
     return proposal
-
-
-def _check_other(operator: Operator, proposal: Proposal, known: Mapping[str, Operator]) -> None:
-    """Two different people, both of whom hold a key now."""
-    proposer = known.get(proposal.proposed_by)
-    if proposer is None or proposer.revoked:
-        message = f"the key of {proposal.proposed_by}, who proposed it, was revoked: withdraw it, and propose it anew"
-        raise Refused("proposal_orphaned", message)
-    if operator.id == proposer.id or operator.name.casefold() == proposer.name.casefold():
-        message = "whoever proposed a policy cannot approve it: another operator must, by another name"
-        raise Refused("proposal_own", message)
 
 
 def _check_free(history: History, digest: str, version: str, thresholds: str) -> None:

@@ -136,9 +136,14 @@ class RingFile:
         """
         return self.ring.began(now=now) or self._path.stat().st_mtime
 
-    def rotate(self, *, now: float, at_once: bool = False) -> Ring:
-        """Add a fresh key, which signs after `PUBLISH_SECONDS`, or at once if the present one is not to be trusted."""
+    def rotate(self, *, now: float, at_once: bool = False, replacing: str | None = None) -> Ring:
+        """Add a fresh key, which signs after `PUBLISH_SECONDS`, or at once if the present one is not to be trusted.
+
+        `replacing`: nothing is done if the newest key is another one than this (by `kid`).
+        """
         with _locked(self._path.parent):
+            if replacing not in {None, self.ring.keys[-1].public.kid}:
+                return self.ring
             signs_from = now if at_once else now + PUBLISH_SECONDS
             ring = self.ring.rotated(new_signing_key(), now=now, signs_from=signs_from, purpose=self._purpose)
             _replace(self._path, _encode(ring))

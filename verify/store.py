@@ -10,7 +10,7 @@ import asyncio
 import random
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -43,6 +43,9 @@ only other replicas can interfere."""
 
 REMEMBERED_CASES = 256
 """Decoded case files kept in memory. A head stands for one state, so one that still holds cannot be stale."""
+
+KEYS_PAGE = 1000
+"""Keys that are looked at in one round trip, where all are looked at."""
 
 COMMIT = Script.of(files("verify").joinpath("commit.lua").read_text("utf-8"))
 
@@ -457,7 +460,20 @@ class Store:
         """One command on each of the keys of these names, in one round trip."""
         return await self._connection.ask_all(*((command, self._key(name)) for name in names)) if names else []
 
+    async def keys(self, pattern: str) -> AsyncIterator[str]:
+        """Names of all keys that match, some perhaps twice."""
+        async for key in self._connection.matching(self._key(pattern), page=KEYS_PAGE):
+            yield key.removeprefix(self._key(""))
+
+    async def is_empty(self) -> bool:
+        """Whether there is nothing at all in it, of whatever prefix."""
+        return not any(await self._connection.everywhere("DBSIZE"))
+
     # Operation
+
+    def give_up(self, error: StoreUnavailable) -> None:
+        """Use this store no more: whatever is asked of it raises this error."""
+        self._connection.give_up(error)
 
     async def now(self) -> float:
         """The store's clock, Unix seconds."""

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from api.commands.failing import explained
 from api.commands.receipts import COMPACT, bad_input, read_file, read_keys
-from api.composition import open_store_of
+from api.composition import open_store_to_read
 from api.settings import Settings, load_settings
 from verify.auditing import Anchors, AuditReport, Progress, audit, read_anchors, remember_audit
 from verify.cases import known_case
@@ -90,7 +90,7 @@ def unseal_scores(
 
 
 async def _unsealed(settings: Settings, vault: Vault, case_id: str, key: SealingKey) -> list[Unsealed]:
-    async with open_store_of(settings) as store:
+    async with open_store_to_read(settings) as store:
         return [each async for each in unsealed(store, vault, case_id, key=key)]
 
 
@@ -108,7 +108,7 @@ def own_keys() -> tuple[VerifyingKey, ...]:
 
 
 async def _audit(keys: tuple[VerifyingKey, ...], anchors: Anchors, progress: Progress) -> AuditReport:
-    async with open_store_of(load_settings()) as store:
+    async with open_store_to_read(load_settings()) as store:
         report = await audit(store, expected_keys=keys, anchors=anchors, progress=progress)
         with suppress(StoreUnavailable):  # a replica that only reads can be audited too
             await remember_audit(store, report)

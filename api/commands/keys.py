@@ -1,25 +1,26 @@
-"""`heyan keys create | list | revoke`: API keys of registration services; `rotate`: keys of the service itself."""
+"""`heyan keys create | list | revoke`: API keys of registration services; `rotate` …: keys of the service itself."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from secrets import token_bytes
-from time import time
 from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from api.commands import key_changes
 from api.commands.failing import explained
 from api.composition import open_store_of
 from api.settings import load_settings
 from verify.clients import DEFAULT_SCOPES, Client, Clients
-from verify.signing import Purpose, load_keys
 
 T = TypeVar("T")
 
 commands = typer.Typer(help="API keys of registration services, and the keys that sign.", no_args_is_help=True)
+for command in (key_changes.rotate, key_changes.approve, key_changes.withdraw, key_changes.history):
+    commands.command()(command)
 
 
 @commands.command()
@@ -70,23 +71,6 @@ def revoke(client_id: Annotated[str, typer.Argument(metavar="CLIENT", help="as `
     """Make a client's key useless, at once and for good."""
     client = _with_clients(lambda clients: clients.revoke(client_id))
     typer.echo(f"the key of {client.id} ({client.name}) is revoked")
-
-
-@commands.command()
-def rotate(
-    purpose: Annotated[Purpose, typer.Option("--key", help="which of the service's keys")] = "live",
-    at_once: Annotated[
-        bool, typer.Option("--at-once", help="sign with it now: the present key is not to be trusted any more")
-    ] = False,
-) -> None:
-    """Make a new signing key. It is published now and signs in ten minutes; running services follow by themselves."""
-    now = time()
-    with explained():
-        ring_file = load_keys(load_settings().data_dir, entropy=token_bytes).rings[purpose]
-        ring = ring_file.rotate(now=now, at_once=at_once)
-    newest = ring.keys[-1]
-    since = datetime.fromtimestamp(newest.signs_from, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    typer.echo(f"key {newest.public.kid} signs from {since} UTC; {len(ring.keys)} keys are published")
 
 
 def _row(client: Client) -> tuple[str, ...]:

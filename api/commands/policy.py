@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from api.commands.acting import AsOption, KeyOption, moment, shown_key, who
 from api.commands.failing import complain, explained
 from api.commands.policy_replay import replay
 from api.commands.receipts import read_file
@@ -30,10 +30,6 @@ commands.command()(replay)
 
 NOT_USABLE = 1
 
-AsOption = Annotated[str, typer.Option("--as", metavar="OPERATOR", help="your id, as `heyan operators list` shows it")]
-KeyOption = Annotated[
-    Path | None, typer.Option("--key", help="a file with your operator's key, - for standard input; else it is asked")
-]
 DigestArgument = Annotated[str, typer.Argument(metavar="DIGEST", help="of the proposed file, in full")]
 
 
@@ -172,10 +168,10 @@ def history() -> None:
     found, people = _at_desk(read)
     for proposal in found.proposals:
         typer.echo(f"{proposal.version}: {proposal.state.replace('_', ' ')}\n  digest    {proposal.digest}")
-        typer.echo(f"  proposed  {_moment(proposal.proposed_at)} by {_who(proposal.proposed_by, people)}")
+        typer.echo(f"  proposed  {moment(proposal.proposed_at)} by {who(proposal.proposed_by, people)}")
         if proposal.decided_by is not None and proposal.decided_at is not None:
             done = "withdrawn" if proposal.state == "withdrawn" else "approved "
-            typer.echo(f"  {done} {_moment(proposal.decided_at)} by {_who(proposal.decided_by, people)}")
+            typer.echo(f"  {done} {moment(proposal.decided_at)} by {who(proposal.decided_by, people)}")
     if not found.proposals:
         typer.echo("no policy was ever proposed: a shipped one is in force", err=True)
 
@@ -217,20 +213,9 @@ def _cell(value: object) -> str:
     return shown.strip().replace("[", r"\[")
 
 
-def _moment(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _who(operator_id: str, people: Mapping[str, str]) -> str:
-    return f"{people.get(operator_id, 'somebody unknown')} ({operator_id})"
-
-
 def _as_operator(operator_id: str, key: Path | None, use: Callable[[_Desk, Operator], Awaitable[T]]) -> T:
     """Act as an operator, who shows their key."""
-    if key is not None:
-        shown = read_file(key).decode("utf-8", "replace").strip()
-    else:
-        shown = typer.prompt(f"key of {operator_id}", hide_input=True, err=True)
+    shown = shown_key(operator_id, key)
 
     async def acting(desk: _Desk) -> T:
         return await use(desk, await desk.operator(operator_id, shown))

@@ -16,7 +16,7 @@ class Alive(Body):
 class Check(Body):
     """One condition of being ready."""
 
-    name: str = Field(description="`store`, `durability`, `clock`, `faces`, `models` or `accepting`")
+    name: str = Field(description="`store`, `durability`, `clock`, `schema`, `faces`, `models` or `accepting`")
     ok: bool
     detail: str = Field(description="what was found, and what to do if it is not well")
 

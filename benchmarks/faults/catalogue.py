@@ -11,10 +11,11 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, Protocol
 
 import httpx
 import numpy as np
@@ -22,12 +23,15 @@ import psutil
 import simplejpeg
 
 from benchmarks.faults.errands import Told
-from benchmarks.faults.town import Replica, Town
+from benchmarks.faults.town import Replica, Town, town, watched_town
 from benchmarks.service import HEYAN, ServiceError
 from models.prepare import default_data_dir
+from verify.errors import StoreUnavailable
 
 FREEZE_SECONDS = 8.0
 """Longer than the service waits for the store."""
+PROMOTION_SECONDS = 60.0
+"""A bound; half a second to notice and an election take some two or three."""
 HOLD_SECONDS = 3.0
 """For so long a fault lasts, if it does not end by itself."""
 LATE_SECONDS = 0.15
@@ -68,13 +72,21 @@ class Scene:
 Hurt = Callable[[Scene], Awaitable[None]]
 
 
+class Place(Protocol):
+    """Starts a town."""
+
+    def __call__(self, folder: Path, *, replicas: int) -> AbstractAsyncContextManager[Town]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`what`: for the table, in a few words. `felt`: whether somebody must have been refused meanwhile."""
+    """`what`: for the table, in a few words. `felt`: whether somebody must have been refused meanwhile. `place`: where
+    it happens."""
 
     what: str
     hurt: Hurt
     felt: bool = True
+    place: Place = town
 
 
 async def replica_killed(scene: Scene) -> None:
@@ -85,6 +97,19 @@ async def replica_killed(scene: Scene) -> None:
 
 async def store_killed(scene: Scene) -> None:
     (await scene.town.store_process()).kill()
+
+
+async def replica_promoted(scene: Scene) -> None:
+    """The primary dies for good; what was acknowledged must be on the replica of the store that takes over."""
+    before = await scene.town.store_process()
+    before.kill()
+    until = monotonic() + PROMOTION_SECONDS
+    while monotonic() < until:
+        with suppress(StoreUnavailable):
+            if (await scene.town.store_process()).pid != before.pid:
+                return
+        await asyncio.sleep(0.05)
+    scene.note("no replica of the store took over")
 
 
 async def everything_killed(scene: Scene) -> None:
@@ -234,6 +259,9 @@ async def backup_restored(scene: Scene) -> None:
 FAULTS: Mapping[str, Fault] = {
     "replica_killed": Fault("one of two replicas is killed, and started again", replica_killed),
     "store_killed": Fault("the store is killed; what watches it starts it again", store_killed, felt=False),
+    "replica_promoted": Fault(
+        "the store's primary is killed, and sentinels promote a replica", replica_promoted, place=watched_town
+    ),
     "everything_killed": Fault("store and replicas are killed, and started again", everything_killed),
     "store_frozen": Fault("the store stops answering, and goes on later", store_frozen),
     "link_cut": Fault("one replica cannot reach the store", link_cut),

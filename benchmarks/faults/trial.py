@@ -8,7 +8,7 @@ from time import monotonic
 
 from benchmarks.faults.catalogue import FAULTS, Scene
 from benchmarks.faults.errands import Callers, Told
-from benchmarks.faults.town import Town, town
+from benchmarks.faults.town import Town
 from verify.audit import verify_chain
 from verify.errors import VerifyError
 from verify.store import Store
@@ -55,7 +55,7 @@ async def run_fault(name: str, photo: bytes, *, callers: int) -> Outcome:
         ServiceError: a replica did not start, before anything was done to it or after it was mended.
     """
     with TemporaryDirectory(prefix="heyan-") as folder:
-        async with town(Path(folder), replicas=REPLICAS) as place:
+        async with FAULTS[name].place(Path(folder), replicas=REPLICAS) as place:
             people = Callers(place, photo)
             over = asyncio.Event()
             load = asyncio.create_task(people.run(each=callers, over=over))

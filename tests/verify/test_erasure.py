@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from registry_office import CONVINCING, ClockedStore, Office, open_office, restate
-from valkey_process import running_server
 
+from benchmarks.store_servers import running_server
 from verify.audit import Event, verify_chain
 from verify.auditing import audit
 from verify.casefile import CaseFile, CaseState, Details, ReferenceState, Rule, VerificationState

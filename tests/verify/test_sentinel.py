@@ -6,8 +6,8 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from valkey_process import Watched, running_under_sentinels
 
+from benchmarks.store_servers import Watched, running_under_sentinels
 from verify.connection import Connection, Script
 from verify.errors import StoreUnavailable
 from verify.sentinel import SentinelAddress, parse_sentinel_address

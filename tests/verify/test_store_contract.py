@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from registry_office import DOCUMENT
-from valkey_process import VALKEY, running_cluster, running_server
+from valkey_process import VALKEY, running_cluster
 
+from benchmarks.store_servers import running_server
 from verify.audit import Event, verify_chain
 from verify.casefile import Case, CaseFile, CaseState, Rule
 from verify.errors import NotFound, Refused, StoreBusy, StoreUnavailable
