@@ -1,0 +1,99 @@
+"""The way to a deployment on Ray Serve. Ray is imported when somebody wants to go it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from models.errors import EngineUnavailableError, ModelError
+from models.remote.network import Answer, Pictures, Task
+
+APPLICATION = "heyan"
+DEPLOYMENT = "Networks"
+"""Of the application, in its configuration."""
+
+ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing about a machine leaves it
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "31536000",  # else Ray ends this process a minute after the cluster
+}
+"""Read by Ray when it is imported. A service whose cluster is gone still redeems tokens."""
+
+
+def require_ray() -> str:
+    """The version of Ray that is installed. Raises ModelError `engine_missing`, which names the package."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+        import ray.serve
+    except ImportError as error:
+        message = f"HEYAN_ENGINE=ray needs the package ray[serve] ({error}): pip install 'heyan[ray]'"
+        raise ModelError("engine_missing", f"{message}, or set HEYAN_ENGINE=local") from None
+    return str(ray.__version__)
+
+
+@dataclass(slots=True)
+class RayFarm:
+    """A deployment on a Ray cluster that this machine has joined. Thread safe; connects when it is first asked.
+
+    Call from threads without a running event loop.
+    """
+
+    address: str
+    """As Ray takes it: `auto`, or HOST:PORT of the cluster's head."""
+    application: str
+    seconds: float
+    """For which one answer is waited."""
+    _handle: Any = field(default=None, init=False)
+    _connecting: Lock = field(default_factory=Lock, init=False)
+
+    def describe(self) -> Any:
+        """As `models.remote.network.Farm.describe`."""
+        return self._asked("describe")
+
+    def run(self, task: Task, pictures: Pictures) -> Answer:
+        """As `models.remote.network.Farm.run`."""
+        answer: Answer = self._asked(task, pictures)
+        return answer
+
+    def _asked(self, method: str, *arguments: Any) -> Any:
+        with _explained(self.seconds):
+            response = getattr(self._connected(), method).remote(*arguments)
+            try:
+                return response.result(timeout_s=self.seconds)
+            except TimeoutError:
+                response.cancel()
+                raise
+
+    def _connected(self) -> Any:
+        with self._connecting:
+            if self._handle is None:
+                self._handle = _handle(self.address, self.application)
+            return self._handle
+
+
+def _handle(address: str, application: str) -> Any:
+    """Join the cluster, unless this process has, and find the deployment."""
+    require_ray()
+    import ray
+    from ray import serve
+
+    if not ray.is_initialized():
+        ray.init(address=address, configure_logging=False, log_to_driver=False)
+    return serve.get_deployment_handle(DEPLOYMENT, app_name=application)
+
+
+@contextmanager
+def _explained(seconds: float) -> Iterator[None]:
+    """Whatever Ray raises is one thing to us: no answer. Raises EngineUnavailableError."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except TimeoutError as error:
+        raise EngineUnavailableError(f"none within {seconds:g} seconds (HEYAN_RAY_SECONDS)") from error
+    except Exception as error:  # of the cluster, the connection, Serve or the deployment: unrelated types
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise EngineUnavailableError(f"{type(error).__name__}: {reason}") from error
