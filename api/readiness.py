@@ -11,13 +11,14 @@ from verify.errors import StoreUnavailable
 async def readiness(services: Services) -> tuple[Check, ...]:
     """All conditions of getting traffic."""
     stored = await services.store.checks(service_now=time())
+    fault = await services.engine_watch.fault()
     described = ", ".join(f"{name} {value}" for name, value in services.engine.describe().items())
     draining = services.live.admission.draining
     faces = await _stored_faces(services)
     return (
         *(Check(name=check.name, ok=check.ok, detail=check.detail) for check in stored),
         *faces,
-        Check(name="models", ok=True, detail=described),
+        Check(name="models", ok=fault is None, detail=str(fault or described)),
         Check(name="accepting", ok=not draining, detail="being stopped" if draining else "takes new sessions"),
     )
 
