@@ -1,10 +1,11 @@
 """The way to a deployment on Ray Serve. Ray is imported when somebody wants to go it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from models.errors import EngineUnavailableError, ModelError
@@ -13,6 +14,9 @@ from models.remote.network import Answer, Pictures, Task
 APPLICATION = "heyan"
 DEPLOYMENT = "Networks"
 """Of the application, in its configuration."""
+
+JOIN_SECONDS = 15.0
+"""How long joining a cluster is waited for: a process does it once."""
 
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing about a machine leaves it
@@ -46,8 +50,8 @@ class RayFarm:
     application: str
     seconds: float
     """For which one answer is waited."""
-    _handle: Any = field(default=None, init=False)
-    _connecting: Lock = field(default_factory=Lock, init=False)
+    _handle: "Future[Any] | None" = field(default=None, init=False)
+    _joining: Lock = field(default_factory=Lock, init=False)
 
     def describe(self) -> Any:
         """As `models.remote.network.Farm.describe`."""
@@ -68,13 +72,35 @@ class RayFarm:
                 raise
 
     def _connected(self) -> Any:
-        with self._connecting:
-            if self._handle is None:
-                self._handle = _handle(self.address, self.application)
-            return self._handle
+        """The deployment's handle; a join that failed is tried again, one that hangs is waited for again."""
+        with self._joining:
+            if self._handle is None or (self._handle.done() and self._handle.exception() is not None):
+                self._handle = _begun(lambda: _join(self.address, self.application))
+            handle = self._handle
+        try:
+            return handle.result(timeout=JOIN_SECONDS)
+        except TimeoutError:
+            if handle.done():
+                raise
+            message = f"the cluster {self.address} was not joined within {JOIN_SECONDS:g} seconds"
+            raise EngineUnavailableError(f"{message}: `ray start --address=…` on this machine") from None
 
 
-def _handle(address: str, application: str) -> Any:
+def _begun(work: Callable[[], Any]) -> "Future[Any]":
+    """Run work on a thread that keeps no process alive: Ray waits without end for a cluster that is gone."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    Thread(target=run, name="ray join", daemon=True).start()
+    return future
+
+
+def _join(address: str, application: str) -> Any:
     """Join the cluster, unless this process has, and find the deployment."""
     require_ray()
     import ray

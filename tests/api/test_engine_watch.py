@@ -9,7 +9,7 @@ from random import Random
 
 import httpx
 import pytest
-from farm_double import HandleDouble
+from farm_double import HandleDouble, farm_of
 from running_service import RunningApi, registrant, running_api
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -22,7 +22,6 @@ from benchmarks.registration import Filing
 from models.engine import Engine
 from models.errors import ModelError
 from models.remote.engine import open_remote_engine
-from models.remote.ray_client import RayFarm
 from models.remote.serving import Served
 
 GONE = ConnectionError("the cluster is gone")
@@ -36,9 +35,7 @@ def handle(engine: Engine) -> HandleDouble:
 @pytest.fixture
 async def far_api(handle: HandleDouble, tmp_path: Path) -> AsyncIterator[RunningApi]:
     """A service without weights."""
-    farm = RayFarm("auto", application="heyan", seconds=2.0)
-    farm._handle = handle
-    engine = await asyncio.to_thread(open_remote_engine, farm, data_dir=tmp_path, pack="open")
+    engine = await asyncio.to_thread(open_remote_engine, farm_of(handle), data_dir=tmp_path, pack="open")
     async with running_api(Settings(data_dir=tmp_path, port=0, workers=2), engine) as running:
         yield running
 
@@ -155,9 +152,7 @@ async def test_readiness_says_what_is_missing(far_api: RunningApi, handle: Handl
 
 async def test_the_engine_is_asked_once_however_many_want_to_know(engine: Engine) -> None:
     handle = HandleDouble(Served.of(engine))
-    farm = RayFarm("auto", application="heyan", seconds=2.0)
-    farm._handle = handle
-    far = await asyncio.to_thread(open_remote_engine, farm, data_dir=Path("/nowhere"), pack="open")
+    far = await asyncio.to_thread(open_remote_engine, farm_of(handle), data_dir=Path("/nowhere"), pack="open")
     before = len(handle.responses)
     handle.dead = GONE
     watch = EngineWatch(far)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from farm_double import HandleDouble
+from farm_double import HandleDouble, farm_of
 
 from benchmarks.phone.casting import living
 from benchmarks.phone.offline import Offline
@@ -17,7 +17,6 @@ from models.errors import EngineUnavailableError, ModelError
 from models.image import Frame, decode_image
 from models.remote.engine import open_remote_engine
 from models.remote.network import Answer, Task
-from models.remote.ray_client import RayFarm
 from models.remote.serving import Served
 from verify.evidence import Evidence
 from verify.live import LiveSession
@@ -27,12 +26,6 @@ from verify.policy import load_policy
 @pytest.fixture
 def handle(engine: Engine) -> HandleDouble:
     return HandleDouble(Served.of(engine))
-
-
-def farm_of(handle: HandleDouble) -> RayFarm:
-    farm = RayFarm("auto", application="heyan", seconds=2.0)
-    farm._handle = handle
-    return farm
 
 
 def opened(handle: HandleDouble, folder: Path, pack: str = "open") -> Engine:

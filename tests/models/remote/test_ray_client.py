@@ -2,14 +2,16 @@
 
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from api import diagnosis
 from api.composition import open_engine
 from api.settings import Settings
-from models.errors import ModelError
-from models.remote.ray_client import require_ray
+from models.errors import EngineUnavailableError, ModelError
+from models.remote import ray_client
+from models.remote.ray_client import RayFarm, require_ray
 
 
 @pytest.fixture
@@ -31,3 +33,33 @@ def test_the_doctor_names_it_and_asks_for_no_weights(tmp_path: Path) -> None:
     assert (finding.check, finding.ok, finding.found) == ("ray", False, "engine_missing")
     assert "heyan[ray]" in finding.advice
     assert [each.check for each in diagnosis.check_engine(Settings(data_dir=tmp_path))] == ["provider", "weights"]
+
+
+def test_a_cluster_that_lets_nobody_join_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    there, joins = Event(), list[str]()
+
+    def join(address: str, application: str) -> object:
+        joins.append(f"{address} {application}")
+        there.wait(20)
+        return object()
+
+    monkeypatch.setattr(ray_client, "_join", join)
+    monkeypatch.setattr(ray_client, "JOIN_SECONDS", 0.05)
+    farm = RayFarm("10.0.0.10:6379", application="heyan", seconds=1.0)
+    for _ in range(2):
+        with pytest.raises(EngineUnavailableError, match="6379 was not joined"):
+            farm.describe()
+    there.set()
+    assert joins == ["10.0.0.10:6379 heyan"]
+
+
+def test_a_join_that_failed_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def join(address: str, application: str) -> object:
+        raise ConnectionError(f"attempt {next(attempts)}")
+
+    attempts = iter((1, 2))
+    monkeypatch.setattr(ray_client, "_join", join)
+    farm = RayFarm("auto", application="heyan", seconds=1.0)
+    for attempt in (1, 2):
+        with pytest.raises(EngineUnavailableError, match=f"attempt {attempt}"):
+            farm.describe()
