@@ -18,7 +18,7 @@ async def readiness(services: Services) -> tuple[Check, ...]:
     return (
         *(Check(name=check.name, ok=check.ok, detail=check.detail) for check in stored),
         *faces,
-        Check(name="models", ok=fault is None, detail=str(fault or described)),
+        Check(name="models", ok=fault is None, detail=described if fault is None else fault.for_operators),
         Check(name="accepting", ok=not draining, detail="being stopped" if draining else "takes new sessions"),
     )
 

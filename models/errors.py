@@ -17,6 +17,11 @@ class ModelsError(Exception):
         super().__init__(message)
         self.code = code
 
+    @property
+    def for_operators(self) -> str:
+        """The message, and what only they may know."""
+        return str(self)
+
 
 class ImageError(ModelsError):
     """`image_empty`, `image_unsupported`, `image_truncated`, `image_animated`, `image_too_many_bytes`,
@@ -36,7 +41,14 @@ class ModelError(ModelsError):
 class EngineUnavailableError(ModelError):
     """`engine_unavailable`: networks that run elsewhere do not answer; nothing was issued."""
 
-    def __init__(self, detail: str, *, retry_after: float = 5.0) -> None:
+    def __init__(self, detail: str, *, reason: str = "", retry_after: float = 5.0) -> None:
+        """`reason`: what others said of it, which may name machines: for operators alone."""
         message = f"the networks on Ray Serve do not answer: {detail}; nothing was issued, repeat it"
         super().__init__("engine_unavailable", message)
+        self.reason = reason
         self.retry_after = retry_after
+
+    @property
+    def for_operators(self) -> str:
+        """As `ModelsError.for_operators`."""
+        return f"{self} ({self.reason})" if self.reason else str(self)

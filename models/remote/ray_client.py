@@ -82,8 +82,9 @@ class RayFarm:
         except TimeoutError:
             if handle.done():
                 raise
-            message = f"the cluster {self.address} was not joined within {JOIN_SECONDS:g} seconds"
-            raise EngineUnavailableError(f"{message}: `ray start --address=…` on this machine") from None
+            message = f"the cluster was not joined within {JOIN_SECONDS:g} seconds"
+            reason = f"HEYAN_RAY_ADDRESS is {self.address}: `ray start --address=…` on this machine"
+            raise EngineUnavailableError(message, reason=reason) from None
 
 
 def _begun(work: Callable[[], Any]) -> "Future[Any]":
@@ -122,4 +123,4 @@ def _explained(seconds: float) -> Iterator[None]:
         raise EngineUnavailableError(f"none within {seconds:g} seconds (HEYAN_RAY_SECONDS)") from error
     except Exception as error:  # of the cluster, the connection, Serve or the deployment: unrelated types
         reason = (str(error).strip().splitlines() or [""])[0]
-        raise EngineUnavailableError(f"{type(error).__name__}: {reason}") from error
+        raise EngineUnavailableError(type(error).__name__, reason=reason) from error

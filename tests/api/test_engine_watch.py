@@ -86,6 +86,7 @@ async def test_sessions_are_not_opened_and_no_attempt_is_taken(
     refused = await open_session(far_api, grant)
     assert (refused.status_code, refused.json()["code"]) == (503, "engine_unavailable")
     assert refused.headers["retry-after"] == "5"
+    assert str(GONE) not in refused.json()["detail"]
     assert far_api.services.live.admission.taken == 0
     handle.dead = None
     forget(far_api)

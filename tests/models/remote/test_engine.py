@@ -1,5 +1,6 @@
 """An engine whose networks are elsewhere: the same numbers, or a clear refusal."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -8,19 +9,25 @@ from typing import Any
 import numpy as np
 import pytest
 from farm_double import HandleDouble, farm_of
+from tiny_pack import write_pack
 
 from benchmarks.phone.casting import living
 from benchmarks.phone.offline import Offline
 from liveness.challenge import draw_challenge
+from models.detection import Face
 from models.engine import Engine
 from models.errors import EngineUnavailableError, ModelError
 from models.image import Frame, decode_image
+from models.prepare import prepare
 from models.remote.engine import open_remote_engine
 from models.remote.network import Answer, Task
-from models.remote.serving import Served
+from models.remote.serving import Served, ServingOptions
 from verify.evidence import Evidence
 from verify.live import LiveSession
 from verify.policy import load_policy
+
+MARKS = [[65, 80], [95, 80], [80, 95], [68, 112], [92, 112]]
+"""Landmarks of a face, wherever: a pack that a test makes up finds none in photos."""
 
 
 @pytest.fixture
@@ -174,14 +181,30 @@ def test_who_does_not_answer_in_time_is_unavailable(handle: HandleDouble, tmp_pa
 @pytest.mark.parametrize("dead", [ConnectionError("refused"), RuntimeError(), KeyError("replica")])
 def test_a_cluster_that_is_gone_is_unavailable(handle: HandleDouble, tmp_path: Path, dead: Exception) -> None:
     handle.dead = dead
-    with pytest.raises(EngineUnavailableError, match=type(dead).__name__):
+    with pytest.raises(EngineUnavailableError, match=type(dead).__name__) as caught:
         opened(handle, tmp_path)
+    assert caught.value.reason == str(dead)
+    assert "refused" not in str(caught.value)
 
 
 def test_a_pack_that_compares_no_faces_is_named(handle: HandleDouble, tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         opened(handle, tmp_path, pack="minifasnet")
     assert caught.value.code == "pack_unknown"
+
+
+def test_of_a_pack_of_their_own_nodes_need_no_weights(portraits: dict[str, bytes], tmp_path: Path) -> None:
+    farm, node = write_pack(tmp_path / "farm"), tmp_path / "node"
+    prepare(tmp_path / "data", str(farm))
+    node.mkdir()
+    shutil.copy(farm / "heyan-pack.toml", node)
+    served = Served.open(ServingOptions(pack=str(farm), data_dir=str(tmp_path / "data")))
+    remote = opened(HandleDouble(served), tmp_path, pack=str(node))
+    local = Engine.open(data_dir=tmp_path / "data", pack=str(farm))
+    frame = decode_image(portraits["person_a_1"])
+    face = Face(np.array([50, 50, 60, 80], np.float32), np.array(MARKS, np.float32), 0.9)
+    assert np.array_equal(remote.embed(frame, face).vector, local.embed(frame, face).vector)
+    assert remote.contract == local.contract
 
 
 def test_an_answer_carries_the_digest_of_who_computed_it(handle: HandleDouble) -> None:
