@@ -1,5 +1,6 @@
 """The composition root: the one place where settings, clocks, randomness, weights and store become services."""
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from structlog.stdlib import BoundLogger, get_logger
 from api.admission import Admission, Bounds
 from api.authority import open_authority
 from api.delivery import DeliveryWorker
+from api.engine_watch import EngineWatch
 from api.first_client import ensure_first_client
 from api.inference import InferencePool
 from api.live_sessions import LiveSessions, Timing
@@ -28,6 +30,8 @@ from api.settings import Settings, default_workers
 from api.watching import Places, Watching
 from models.engine import Engine
 from models.image import decode_image
+from models.remote.engine import open_remote_engine
+from models.remote.ray_client import RayFarm, require_ray
 from verify.amendments import Amendments
 from verify.archive import Archives
 from verify.cases import Cases
@@ -71,6 +75,7 @@ class Services:
     public_url: str
     """Where people reach the service, without a slash at the end."""
     engine: Engine
+    engine_watch: EngineWatch
     policy: Policy
     store: Store
     clients: Clients
@@ -116,7 +121,7 @@ async def open_services(
     `engine`: one that is loaded already, for a process that opens services more than once.
 
     Raises:
-        models.errors.ModelError: weights are missing, damaged or cannot run.
+        models.errors.ModelError: weights are missing, damaged or cannot run, here or where HEYAN_ENGINE says.
         SettingsError: `setting_invalid` for certificates of an authority's connection, or files of a channel, that
             cannot be used.
         PolicyError: the policy is unknown, is for other weights, or is not the one that two operators have approved.
@@ -124,7 +129,8 @@ async def open_services(
         verify.errors.Invalid: `minimum_rules_invalid`.
         verify.errors.Unavailable: no store, or a damaged key file.
     """
-    engine = engine or open_engine(settings)
+    if engine is None:
+        engine = await asyncio.to_thread(open_engine, settings)  # Ray is not to be waited for on an event loop
     minimum = load_minimum_rules(settings.minimum_rules)
     pool = InferencePool(workers=settings.workers, queue=settings.queue)
     with closing(pool):
@@ -191,7 +197,15 @@ def store_address(settings: Settings) -> str | None:
 
 
 def open_engine(settings: Settings) -> Engine:
-    """The models that the settings name."""
+    """The models that the settings name, in this process or on Ray Serve.
+
+    Raises:
+        models.errors.ModelError: as `Engine.open` and `open_remote_engine`; `engine_missing` without Ray.
+    """
+    if settings.engine == "ray":
+        require_ray()
+        farm = RayFarm(settings.ray_address, application=settings.ray_application, seconds=settings.ray_seconds)
+        return open_remote_engine(farm, data_dir=settings.data_dir, pack=settings.pack)
     return Engine.open(
         data_dir=settings.data_dir, pack=settings.pack, provider=settings.provider, threads=settings.threads
     )
@@ -284,6 +298,7 @@ def _services(
         settings=settings,
         public_url=public_url,
         engine=engine,
+        engine_watch=EngineWatch(engine),
         policy=policy,
         store=store,
         clients=clients,

@@ -4,13 +4,13 @@ import asyncio
 from time import time
 
 from api import doctor
-from api.composition import open_store_to_read, policy_changes
+from api.composition import open_engine, open_store_to_read, policy_changes
 from api.doctor import Finding
 from api.settings import Settings
-from models.engine import Engine
 from models.errors import ModelError
 from models.packs import find_pack
 from models.prepare import verify_files
+from models.remote.ray_client import require_ray
 from models.session import choose_provider
 from verify.erasure import faces_advice
 from verify.minimum_rules import load_minimum_rules
@@ -25,12 +25,18 @@ def diagnose(settings: Settings) -> list[Finding]:
         doctor.check_opencv(),
         doctor.check_writable(settings.data_dir),
         doctor.check_disk(settings.data_dir),
-        doctor.guarded("provider", lambda: choose_provider(settings.provider)),
-        check_weights(settings),
+        *check_engine(settings),
         doctor.guarded("models", lambda: _models(settings)),
         doctor.guarded("minimum rules", lambda: load_minimum_rules(settings.minimum_rules).version),
         *asyncio.run(check_store(settings)),
     ]
+
+
+def check_engine(settings: Settings) -> tuple[Finding, ...]:
+    """What the networks need of this machine, wherever they run."""
+    if settings.engine == "ray":
+        return (doctor.guarded("ray", require_ray),)
+    return (doctor.guarded("provider", lambda: choose_provider(settings.provider)), check_weights(settings))
 
 
 def check_weights(settings: Settings) -> Finding:
@@ -76,7 +82,4 @@ async def check_policy(settings: Settings, store: Store) -> Finding:
 
 
 def _models(settings: Settings) -> str:
-    engine = Engine.open(
-        data_dir=settings.data_dir, pack=settings.pack, provider=settings.provider, threads=settings.threads
-    )
-    return ", ".join(f"{name} {value}" for name, value in engine.describe().items())
+    return ", ".join(f"{name} {value}" for name, value in open_engine(settings).describe().items())

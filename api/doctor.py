@@ -83,7 +83,7 @@ def guarded(check: str, probe: Callable[[], str]) -> Finding:
         return Finding(check=check, ok=True, found=probe())
     except Exception as error:
         code = getattr(error, "code", type(error).__name__)
-        return Finding(check=check, ok=False, found=str(code), advice=str(error))
+        return Finding(check=check, ok=False, found=str(code), advice=getattr(error, "for_operators", str(error)))
 
 
 def _installed() -> frozenset[str]:

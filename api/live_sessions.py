@@ -6,7 +6,7 @@ A session is bound to the process that claimed it: behind a balancer, a phone re
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from hmac import compare_digest
@@ -106,6 +106,8 @@ class RunningSession:
     resumed: bool = False
     aborted: bool = False
     failure: Message | None = None
+    failed: bool = False
+    """The work itself broke off: what the script says of its end does not count."""
     _frames: Mailbox[Arrived] = field(default_factory=Mailbox)
     _awaited: str | None = None
     """The nonce of the prompt in force until a frame has echoed it."""
@@ -240,7 +242,7 @@ class LiveSessions:
                 for prompt in await self._step(running):
                     running.tell(prompt_message(prompt))
         except Exception as error:
-            running.failure = self._failure(running, error)
+            running.failed, running.failure = True, self._failure(running, error)
 
     async def _step(self, running: RunningSession) -> tuple[Prompt, ...]:
         if not await running.has_frame():
@@ -275,7 +277,7 @@ class LiveSessions:
         try:
             with self._metrics.stage("decide"):
                 evidence = await self._pool.run_in_turn(running.session_id, lambda: running.attempt.evidence)
-                return await finish(evidence)
+                return await finish(replace(evidence, interrupted=True) if running.failed else evidence)
         except Exception as error:
             return self._failure(running, error)
 

@@ -12,12 +12,13 @@ from verify.schema import forms_advice, forms_of
 async def readiness(services: Services) -> tuple[Check, ...]:
     """All conditions of getting traffic."""
     stored = await services.store.checks(service_now=time())
+    fault = await services.engine_watch.fault()
     described = ", ".join(f"{name} {value}" for name, value in services.engine.describe().items())
     draining = services.live.admission.draining
     return (
         *(Check(name=check.name, ok=check.ok, detail=check.detail) for check in stored),
         *await _about_store(services),
-        Check(name="models", ok=True, detail=described),
+        Check(name="models", ok=fault is None, detail=described if fault is None else fault.for_operators),
         Check(name="accepting", ok=not draining, detail="being stopped" if draining else "takes new sessions"),
     )
 

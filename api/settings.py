@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     retention_days: Annotated[float, Field(ge=0, le=3650)] = 30.0
     checkpoint_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
     pack: str = "open"
+    engine: Literal["local", "ray"] = "local"
+    ray_address: str = "auto"
+    ray_application: Annotated[str, Field(min_length=1)] = "heyan"
+    ray_seconds: Annotated[float, Field(ge=0.1, le=30)] = 2.0
     provider: Literal["auto", "cuda", "tensorrt", "openvino", "cpu"] = "auto"
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     workers: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_workers)
@@ -211,6 +215,15 @@ class Settings(BaseSettings):
     def reminders(self) -> tuple[float, ...]:
         """Hours before a link's end at which people are reminded."""
         return hours_of(self.reminder_hours)
+
+    @field_validator("ray_address")
+    @classmethod
+    def _is_cluster(cls, value: str) -> str:
+        """Of a cluster that this machine has joined; never empty, by which Ray would start one of its own."""
+        host, _, port = value.rpartition(":")
+        if value != "auto" and not (host and "/" not in host and port.isdecimal()):
+            raise ValueError("must be auto, or HOST:PORT of the head of a cluster that this machine has joined")
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod

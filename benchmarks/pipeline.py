@@ -22,7 +22,6 @@ from models.embedding import cosine
 from models.engine import Engine
 from models.image import Frame, Luma, decode_image
 from models.pose import pose_from_landmarks
-from models.session import Network
 from models.tracking import follow_tracks, seed_tracks
 from verify.live import LiveSession
 
@@ -106,9 +105,7 @@ def measure_live_frame(
 
 def _live_cost(replay: Replay, runs: Sequence[Run], engine: Engine, *, rounds: int) -> LiveCost:
     """Medians over rounds, on this thread."""
-    once = [
-        run for run in runs if run[0] != Network(engine.detector.network._session, engine.detector.network.provider)
-    ]
+    once = [run for run in runs if run[0] is not engine.detector.network]
     wholes, parts = list[float](), list[float]()
     for _ in range(rounds):
         session = replay.session(engine)

@@ -1,27 +1,47 @@
 """Records what the networks are given while some work runs, so that the bare networks can be run on the very same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.engine import Engine
-from models.session import Network
+from models.network import PictureNetwork
 
-Run = tuple[Network, NDArray[np.uint8]]
+Run = tuple[PictureNetwork, NDArray[np.uint8]]
 
 
-@dataclass(frozen=True)
-class RecordingNetwork(Network):
+@dataclass(frozen=True, slots=True)
+class RecordingNetwork:
     """Runs as its original, and keeps every input."""
 
+    original: PictureNetwork
     runs: list[Run] = field(default_factory=list)
 
-    def run(self, pictures: NDArray[np.uint8]) -> "list[NDArray[np.float32]]":
-        """As `Network.run`."""
-        self.runs.append((Network(self._session, self.provider), pictures.copy()))
-        return list(Network.run(self, pictures))
+    @property
+    def provider(self) -> str:
+        """As the original's."""
+        return self.original.provider
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """As the original's."""
+        return self.original.outputs
+
+    @property
+    def runtime(self) -> Mapping[str, str]:
+        """As the original's."""
+        return self.original.runtime
+
+    def run(self, pictures: NDArray[np.uint8]) -> Sequence[NDArray[np.float32]]:
+        """As `PictureNetwork.run`."""
+        self.runs.append((self.original, pictures.copy()))
+        return self.original.run(pictures)
+
+    def check(self) -> None:
+        """As the original's."""
+        self.original.check()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +56,7 @@ def recording(engine: Engine) -> Recording:
     """An engine with the same networks that records."""
     runs: list[Run] = []
     detector, embedder, attacks = (
-        RecordingNetwork(network._session, network.provider, runs)
+        RecordingNetwork(network, runs)
         for network in (engine.detector.network, engine.embedder.network, engine.attack_detector.network)
     )
     copied = replace(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ModelError
-from models.session import Network
+from models.network import PictureNetwork
 
 Views = NDArray[np.uint8]
 
@@ -40,7 +40,7 @@ class Calibration:
 class AttackDetector:
     """The network and its calibration. Thread safe."""
 
-    network: Network
+    network: PictureNetwork
     calibration: Calibration
 
     def logit(self, views: Views) -> float:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.image import Frame, halved_to
+from models.network import PictureNetwork
 from models.pose import Pose
-from models.session import Network
 
 STRIDES = (8, 16, 32)
 SCORE = 0.6
@@ -71,7 +71,7 @@ class Decoder(Protocol):
 class Detector:
     """Finds faces. Thread safe."""
 
-    network: Network
+    network: PictureNetwork
     decode: Decoder
     straight: tuple[float, float]
     """As `models.manifest.ModelEntry.straight`."""

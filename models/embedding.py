@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.alignment import AlignedFace
 from models.errors import ModelError
-from models.session import Network
+from models.network import PictureNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Embedding:
 class Embedder:
     """Turns aligned faces into embeddings. Thread safe."""
 
-    network: Network
+    network: PictureNetwork
     contract: str
 
     def embed(self, faces: Sequence[AlignedFace]) -> tuple[Embedding, ...]:

@@ -1,6 +1,6 @@
 """The engine: one prepared pack, loaded. The one object through which the rest of the system sees pixels."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,15 @@ from models.face_quality.assessment import Component, assess_quality
 from models.image import Frame
 from models.licences import require_accepted
 from models.manifest import ModelEntry, load_manifest
-from models.packs import DEFAULT, find_pack
+from models.network import PictureNetwork
+from models.packs import DEFAULT, FoundPack, find_pack
 from models.pad_crops import SIDE as VIEW_SIDE
 from models.pad_crops import pad_views
 from models.portrait import Portrait, find_portrait, single_face
 from models.prepare import read_compiled, read_shipped
 from models.quality import Quality, measure_quality
 from models.scrfd import decode_scrfd
-from models.session import Network, load_network, runtime_info
+from models.session import load_network
 
 ATTACK_DETECTOR = "heyan_pad_1"
 """The network for presentation attack detection; it belongs to no pack."""
@@ -33,7 +34,10 @@ DECODERS: Mapping[str, Decoder] = {"yunet": decode_yunet, "scrfd": decode_scrfd}
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Detector and embedder of one pack. Thread safe; ONNX Runtime releases the GIL."""
+    """Detector and embedder of one pack. Thread safe; ONNX Runtime releases the GIL.
+
+    The networks run in this process, or elsewhere (`models.remote.engine`): nobody who asks can tell.
+    """
 
     detector: Detector
     embedder: Embedder
@@ -53,21 +57,30 @@ class Engine:
         """
         found = find_pack(pack)
         require_accepted(data_dir, found)
-        detector, embedder = found.pack.detector, found.pack.embedder
-        if detector is None or embedder is None:
-            raise ModelError("pack_unknown", f"the pack {pack!r} compares no faces: set HEYAN_PACK to another")
 
-        def load(content: bytes, *shape: int) -> Network:
+        def load(name: str, *shape: int) -> PictureNetwork:
+            shipped = name == ATTACK_DETECTOR
+            content = read_shipped(name) if shipped else read_compiled(data_dir, pack, name)
             return load_network(content, provider=provider, threads=threads, warm_up=shape)
 
-        attacks = load(read_shipped(ATTACK_DETECTOR), 1, 2, VIEW_SIDE, VIEW_SIDE, 3)
+        return cls.assembled(found, load, threads=threads)
+
+    @classmethod
+    def assembled(cls, found: FoundPack, load: Callable[..., PictureNetwork], *, threads: int) -> "Engine":
+        """The engine of a pack, of networks that `load` gives by name and the shape of a first run (N, H, W, 3).
+
+        Raises:
+            ModelError: `pack_unknown` for a pack that compares no faces, `model_invalid`; what `load` raises.
+        """
+        detector, embedder = found.pack.detector, found.pack.embedder
+        if detector is None or embedder is None:
+            raise ModelError("pack_unknown", f"the pack {found.name!r} compares no faces: set HEYAN_PACK to another")
+        attacks = load(ATTACK_DETECTOR, 1, 2, VIEW_SIDE, VIEW_SIDE, 3)
         return cls(
-            detector=_detector(
-                load(read_compiled(data_dir, pack, detector), 1, FIRST_SIDE, FIRST_SIDE, 3), found.models[detector]
-            ),
-            embedder=_embedder(load(read_compiled(data_dir, pack, embedder), 1, SIDE, SIDE, 3), found.models[embedder]),
+            detector=_detector(load(detector, 1, FIRST_SIDE, FIRST_SIDE, 3), found.models[detector]),
+            embedder=_embedder(load(embedder, 1, SIDE, SIDE, 3), found.models[embedder]),
             attack_detector=AttackDetector(attacks, read_calibration(ATTACK_DETECTOR)),
-            pack=pack,
+            pack=found.name,
             threads=threads,
             entries={**found.models, ATTACK_DETECTOR: load_manifest().models[ATTACK_DETECTOR]},
         )
@@ -137,10 +150,14 @@ class Engine:
     def describe(self) -> Mapping[str, str]:
         """What is loaded: pack, provider in use, contract, threads, runtime."""
         loaded = {"pack": self.pack, "provider": self.embedder.network.provider, "contract": self.contract}
-        return {**loaded, "threads": str(self.threads), **runtime_info()}
+        return {**loaded, "threads": str(self.threads), **self.embedder.network.runtime}
+
+    def check(self) -> None:
+        """Whether the networks can run now: those of this process can. Raises ModelError as `PictureNetwork.check`."""
+        self.embedder.network.check()
 
 
-def _detector(network: Network, entry: ModelEntry) -> Detector:
+def _detector(network: PictureNetwork, entry: ModelEntry) -> Detector:
     """A detector whose outputs were read once, on a picture that is no square. Raises ModelError `model_invalid`."""
     detector = Detector(network, DECODERS[entry.decoder or ""], entry.straight)
     try:
@@ -155,12 +172,14 @@ def _detector(network: Network, entry: ModelEntry) -> Detector:
     return detector
 
 
-def _embedder(network: Network, entry: ModelEntry) -> Embedder:
+def _embedder(network: PictureNetwork, entry: ModelEntry) -> Embedder:
     """An embedder that gave a vector for each of two pictures. Raises ModelError `model_invalid`."""
     if entry.contract is None:
         raise ModelError("model_invalid", f"the manifest's embedder {entry.file!r} has no contract")
     try:
         shape = network.run(np.zeros((2, SIDE, SIDE, 3), np.uint8))[0].shape
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError("model_invalid", f"{entry.file} takes one face at a time and no two: {error}") from error
     if len(shape) != 2 or shape[0] != 2:  # noqa: PLR2004

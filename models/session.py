@@ -51,6 +51,14 @@ class Network:
         """Names of the outputs, in order."""
         return tuple(output.name for output in self._session.get_outputs())
 
+    @property
+    def runtime(self) -> Mapping[str, str]:
+        """What runs it (`runtime_info`)."""
+        return runtime_info()
+
+    def check(self) -> None:
+        """It is loaded: it can run."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlainNetwork:

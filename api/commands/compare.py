@@ -12,8 +12,8 @@ from rich.table import Column, Table
 
 from api.commands.failing import BAD_INPUT, KNOWN, complain
 from api.comparison import Comparison, compare_photos, judge_photo
+from api.composition import open_engine
 from api.settings import load_settings
-from models.engine import Engine
 from models.face_quality.assessment import unified_minimum
 from verify.policy import named_or_default
 from verify.reference_quality import Judged, QualityStatus
@@ -51,9 +51,7 @@ def compare(
 def _compare(first: Path, second: Path) -> Seen:
     settings = load_settings()
     photos = first.read_bytes(), second.read_bytes()
-    engine = Engine.open(
-        data_dir=settings.data_dir, pack=settings.pack, provider=settings.provider, threads=settings.threads
-    )
+    engine = open_engine(settings)
     policy = named_or_default(settings.named_policy, contract=engine.contract)
     comparison = compare_photos(*photos, engine=engine, policy=policy)
     return Seen(comparison, tuple(judge_photo(photo, engine=engine) for photo in photos))

@@ -24,12 +24,14 @@ router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 async def open_session(grant: Grant, services: ServicesNow, device: Device = None) -> OpenedSessionBody:
     """Open a live session with a capture grant; it must be claimed over its WebSocket within three minutes.
 
-    Where the service has as much work as it takes: 503 `overloaded` with `Retry-After`, and no attempt is taken. A
+    Where the service has as much work as it takes: 503 `overloaded` with `Retry-After`, and no attempt is taken; nor
+    where networks that run elsewhere do not answer: 503 `engine_unavailable`. A
     session that was opened has its place if it is claimed within 10 seconds, on the same replica.
     """
     admission = services.live.admission
     admission.admit()
     try:
+        await services.engine_watch.require()
         opened = await services.sessions.open(grant, device=device)
     except BaseException:
         admission.release()

@@ -35,9 +35,10 @@ async def stream(socket: WebSocket, session_id: str) -> None:
 async def start_session(
     services: Services, *, session_id: str, message: ClaimMessage, address: str | None
 ) -> RunningSession:
-    """Take the place that was promised, burn the challenge, and only then run a model."""
+    """Take the place that was promised, burn the challenge if the models answer, and only then run one."""
     await enter(services, session_id=session_id, secret=message.secret)
     try:
+        await services.engine_watch.require()
         with services.metrics.stage("claim"):
             claim = await services.sessions.claim(session_id, message.secret, message.accommodation)
         attempt = LiveSession(

@@ -15,12 +15,21 @@ from api.live_sessions import LiveSessions, RunningSession, Timing
 from api.messages import Message, result_message
 from api.metrics import Metrics
 from liveness.prompts import Done, Prompt, Rest
-from models.errors import ImageError
+from models.errors import EngineUnavailableError, ImageError
 from verify.errors import StoreUnavailable
 from verify.evidence import Evidence
 
 GRID = 0.15
-NOTHING_MEASURED = cast(Evidence, None)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of evidence what this module looks at."""
+
+    interrupted: bool = False
+
+
+NOTHING_MEASURED = cast(Evidence, Measured())
 
 
 @dataclass
@@ -39,6 +48,8 @@ class ScriptedAttempt:
         if jpeg == b"broken":
             raise ImageError("image_truncated", "the picture ends early; send it whole")
         self.seen.append(seq)
+        if jpeg == b"too late":
+            raise EngineUnavailableError("it was there a moment ago")
         return (Done(),) if self.finished else (Rest(nonce=f"{seq:08x}"),)
 
     def tick(self, *, now: float) -> tuple[Prompt, ...]:  # noqa: ARG002
@@ -128,6 +139,22 @@ async def test_results_leave_on_one_grid_however_long_the_decision_took(
     told = monotonic()
     await running.outbox.get()
     assert monotonic() - told == pytest.approx(GRID, abs=0.04)
+
+
+async def test_work_that_breaks_off_with_the_last_frame_verifies_nobody(live_sessions: LiveSessions) -> None:
+    concluded: list[Evidence] = []
+
+    async def finish(evidence: Evidence) -> Message:
+        concluded.append(evidence)
+        return result_message(outcome="accepted", reason=None, attempts_left=2)
+
+    attempt = ScriptedAttempt(frames_wanted=1)
+    running = start(live_sessions, attempt, finish)
+    running.put(frame(1, b"too late"), outbox=running.outbox)
+    (told,) = await messages_until_the_end(running)
+    assert attempt.finished
+    assert (told["type"], told["code"], told["retry_after"]) == ("problem", "engine_unavailable", 5.0)
+    assert [evidence.interrupted for evidence in concluded] == [True]
 
 
 async def test_an_undecodable_frame_ends_the_attempt_with_its_code(live_sessions: LiveSessions) -> None:
