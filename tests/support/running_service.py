@@ -12,6 +12,7 @@ from api.app import create_app
 from api.composition import Services, open_services
 from api.serve import bound
 from api.settings import Settings
+from api.traces import Traces
 from benchmarks.registration import Registrant, Registration
 from models.engine import Engine
 
@@ -34,11 +35,11 @@ class RunningApi:
 
 @asynccontextmanager
 async def running_api(
-    settings: Settings, engine: Engine, *, public_url: str | None = None
+    settings: Settings, engine: Engine, *, public_url: str | None = None, traces: Traces | None = None
 ) -> AsyncIterator[RunningApi]:
     with bound(settings) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with open_services(settings, public_url=public_url or url, engine=engine) as services:
+        async with open_services(settings, public_url=public_url or url, engine=engine, traces=traces) as services:
             config = uvicorn.Config(create_app(services), log_config=None, access_log=False, lifespan="off")
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server._serve(sockets=[listener]))  # without taking over the signals
