@@ -74,7 +74,7 @@ def weights(manifest: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def with_weights(bill: dict[str, Any], models: list[dict[str, Any]], *, direct: Set[str]) -> dict[str, Any]:
-    """The bill with weights; the service depends on those that it needs, and on the packages that it names (`direct`)."""
+    """The bill with weights; the service depends on those that it needs, and on the packages `direct` that it names."""
     root = bill["metadata"]["component"]["bom-ref"]
     needed = [model["bom-ref"] for model in models if model["scope"] == "required"]
     graph = {each["ref"]: each for each in bill["dependencies"]} | {
