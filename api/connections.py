@@ -43,6 +43,12 @@ class BoundedHttp(HttpToolsProtocol):
         if self._head_bytes > MOST_HEAD_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large")
 
+    def on_message_begin(self) -> None:
+        """A head begins, perhaps while the request before it is still being answered."""
+        if self._deadline is None:
+            self._await_head()
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """The head is whole."""
         self._head_is_here()

@@ -70,6 +70,18 @@ async def test_a_connection_that_is_kept_has_no_more_time_for_its_second_head(
         assert await answered(reader) == (408, "head_too_slow")
 
 
+async def test_nor_has_a_head_behind_a_request_that_is_still_answered(
+    api: RunningApi, filing: Filing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.6)
+    watching = f"GET /v1/cases/{filing.id}/events HTTP/1.1\r\nhost: heyan\r\n"
+    async with connected(api) as (reader, writer), asyncio.timeout(10):
+        writer.write(f"{watching}authorization: {api.http.headers['authorization']}\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"GET /healthz HTTP/1.1\r\n")
+        assert b"head_too_slow" in await reader.read()
+
+
 @pytest.mark.parametrize("part", [b"x-padding: " + b"x" * 987 + b"\r\n", b"x" * 1000], ids=["many", "one without end"])
 async def test_a_head_of_more_than_its_size_is_refused(
     api: RunningApi, monkeypatch: pytest.MonkeyPatch, part: bytes
