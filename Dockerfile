@@ -3,6 +3,7 @@
 #
 #   docker build -t heyan .
 #   docker build -t heyan:cuda --build-arg VARIANT=cuda .
+#   make sbom audit    what is in it, as build/sbom.cdx.json, and what is known against it
 #   docker run --rm --read-only --tmpfs /tmp -p 8420:8420 -v heyan-data:/data heyan
 
 ARG PYTHON=3.12

@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SET_UP := $(VENV)/.set-up
+TOOLS := build/tools
 TLS ?=
 PACK ?= $(if $(HEYAN_PACK),$(HEYAN_PACK),open)
 TEST ?=
 FUZZ_SECONDS ?= 600
+AUDIT ?=
 
-.PHONY: run demo example test golden faults fuzz screens lint types imports format lock clean
+.PHONY: run demo example test golden faults fuzz screens sbom audit lint types imports format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## show these lines
@@ -54,6 +56,17 @@ screens: $(SET_UP)  ## pictures of the pages for docs/screens.md, and of every s
 	PYTHONPATH=tests/support $(BIN)/python tests/support/make_screens.py
 	HEYAN_SCREENS=build/screens $(BIN)/python -m pytest tests/api/test_capture_page.py tests/api/test_console_page.py
 
+$(TOOLS)/.set-up: requirements-tools.lock
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-tools.lock
+	@touch $@
+
+sbom: $(TOOLS)/.set-up  ## the bill of materials, packages and weights with hashes and licences, as build/sbom.cdx.json (CycloneDX)
+	$(TOOLS)/bin/python deploy/sbom.py build/sbom.cdx.json
+
+audit: $(TOOLS)/.set-up  ## known weaknesses of the packages of the lock; fails for findings, not for a database out of reach (AUDIT=…: pip-audit's options)
+	$(TOOLS)/bin/python deploy/audit.py $(AUDIT) || test $$? -eq 75
+
 lint: $(SET_UP)  ## ruff, mypy strict, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -67,6 +80,7 @@ format: $(SET_UP)  ## rewrite the code in the project's format
 lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -c requirements.lock -o requirements-dev.lock
+	uv pip compile requirements-tools.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements-tools.lock
 
 clean:  ## remove the environment and what tools left behind
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

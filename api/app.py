@@ -79,8 +79,10 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         responses={"default": PROBLEM},
+        # An environment variable could switch it on, and it would send paths and texts of exceptions: see api.traces.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
-            Middleware(RequestHeaders),
+            Middleware(RequestHeaders, traces=metrics.traces),
             Middleware(AccessLog, metrics=metrics, log=services.log),
             Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
         ],
@@ -90,4 +92,5 @@ def create_app(services: Services) -> FastAPI:
     for module in ROUTERS:
         app.include_router(module.router)
     app.mount("/web", StaticFiles(directory=pages.WEB))
+    metrics.traces.cover(app)
     return app

@@ -14,6 +14,7 @@ from structlog.stdlib import BoundLogger, get_logger
 
 from api.admission import Admission, Bounds
 from api.authority import open_authority
+from api.collector import open_traces
 from api.delivery import DeliveryWorker
 from api.engine_watch import EngineWatch
 from api.first_client import ensure_first_client
@@ -27,6 +28,7 @@ from api.secret_files import read_secret
 from api.senders import open_senders
 from api.sequencer import Sequencer
 from api.settings import Settings, default_workers
+from api.traces import Traces
 from api.watching import Places, Watching
 from models.engine import Engine
 from models.image import decode_image
@@ -37,6 +39,7 @@ from verify.archive import Archives
 from verify.cases import Cases
 from verify.checkpoints import Checkpoints
 from verify.clients import Clients
+from verify.connection import Watch, unwatched
 from verify.contact_limits import ContactLimits
 from verify.deliveries import Deliveries
 from verify.dispatch import Dispatch
@@ -114,16 +117,17 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, *, public_url: str, engine: Engine | None = None
+    settings: Settings, *, public_url: str, engine: Engine | None = None, traces: Traces | None = None
 ) -> AsyncIterator[Services]:
     """Open everything in order, and close it in reverse.
 
     `engine`: one that is loaded already, for a process that opens services more than once.
+    `traces`: where spans go, whatever the settings say.
 
     Raises:
         models.errors.ModelError: weights are missing, damaged or cannot run, here or where HEYAN_ENGINE says.
         SettingsError: `setting_invalid` for certificates of an authority's connection, or files of a channel, that
-            cannot be used.
+            cannot be used; for traces whose packages are not installed.
         PolicyError: the policy is unknown, is for other weights, or is not the one that two operators have approved.
         verify.audit.AuditChainBrokenError: the operators' chain, which tells what was approved, does not hold.
         verify.errors.Invalid: `minimum_rules_invalid`.
@@ -134,10 +138,17 @@ async def open_services(
     minimum = load_minimum_rules(settings.minimum_rules)
     pool = InferencePool(workers=settings.workers, queue=settings.queue)
     with closing(pool):
-        async with open_store_of(settings) as store:
+        async with open_traces(settings) as named, open_store_of(settings, watch=(traces or named).round_trip) as store:
             policy = await matching_policy(settings, engine, store)
             services = _services(
-                settings, public_url=public_url, engine=engine, policy=policy, minimum=minimum, pool=pool, store=store
+                settings,
+                public_url=public_url,
+                engine=engine,
+                policy=policy,
+                minimum=minimum,
+                pool=pool,
+                store=store,
+                metrics=Metrics(traces or named),
             )
             if settings.store_url is None:
                 await ensure_first_client(services.clients, settings.first_key_file)
@@ -149,14 +160,14 @@ async def open_services(
 
 
 @asynccontextmanager
-async def open_store_of(settings: Settings) -> AsyncIterator[Store]:
+async def open_store_of(settings: Settings, *, watch: Watch = unwatched) -> AsyncIterator[Store]:
     """The store that the settings name, if it is one that this version reads; the embedded one is watched while it is
-    open.
+    open. `watch`: its round trips.
 
     Raises:
         StoreSchemaMismatch: `store_schema_newer`, `store_schema_older`. StoreUnavailable.
     """
-    async with store_to_migrate(settings) as store, present(store, process=process_name()):
+    async with store_to_migrate(settings, watch=watch) as store, present(store, process=process_name()):
         yield store
 
 
@@ -169,10 +180,10 @@ async def open_store_to_read(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def store_to_migrate(settings: Settings) -> AsyncIterator[Store]:
-    """The store that the settings name, whatever form of things it holds."""
+async def store_to_migrate(settings: Settings, *, watch: Watch = unwatched) -> AsyncIterator[Store]:
+    """The store that the settings name, whatever form of things it holds. `watch`: its round trips."""
     async with await open_store(
-        store_address(settings), settings.data_dir, durable_replicas=settings.durable_replicas
+        store_address(settings), settings.data_dir, durable_replicas=settings.durable_replicas, watch=watch
     ) as store:
         yield store
 
@@ -232,10 +243,11 @@ def _services(
     minimum: MinimumRules,
     pool: InferencePool,
     store: Store,
+    metrics: Metrics,
 ) -> Services:
     entropy = secrets.token_bytes
     keys = load_keys(settings.data_dir, entropy=entropy, auditor_key=settings.auditor_key)
-    metrics, log = Metrics(), get_logger("heyan")
+    log = get_logger("heyan")
     authority, senders = open_authority(settings, metrics), open_senders(settings)
     clients = Clients(store, entropy)
     cases = Cases(

@@ -12,7 +12,7 @@ from typing import Protocol
 from structlog.stdlib import BoundLogger
 
 from api.metrics import Metrics
-from api.outbound import Outbound
+from api.outbound import Answered, Outbound
 from verify.deliveries import Attempt, Deliveries, Leased, after_attempt
 from verify.outbox import Outbox
 from verify.store import Store
@@ -82,6 +82,10 @@ class DeliveryWorker:
             self.log.exception("deliveries_failed")
 
     async def _try(self, leased: Leased) -> None:
+        with self.metrics.traces.work("webhook_delivery"):
+            await self._attempt(leased)
+
+    async def _attempt(self, leased: Leased) -> None:
         endpoint = await self.webhooks.find(leased.delivery.endpoint)
         if endpoint is None or endpoint.state == "disabled":
             await self.deliveries.settle(leased, replace(leased.delivery, state="dropped", next_at=None))
@@ -101,6 +105,12 @@ class DeliveryWorker:
             await self.webhooks.disable(endpoint)
         await self.deliveries.settle(leased, after)
         self.metrics.deliveries.labels(state=after.state).inc()
+        self.metrics.traces.note(state=after.state, **_outcome(answered))
+
+
+def _outcome(answered: Answered) -> dict[str, str | int]:
+    """A status, or a code that says why there is none; never where the POST went."""
+    return {"code": answered.error or "none"} if answered.status is None else {"status": answered.status}
 
 
 class Worker(Protocol):

@@ -2,6 +2,7 @@
 
 ApiError
 ├── RequestTooLargeError    request_too_large
+├── RequestTooSlowError     request_too_slow
 ├── UnauthorizedError       key_missing
 ├── ForbiddenError          scope_missing
 ├── CredentialMissingError  credential_missing
@@ -34,6 +35,14 @@ class RequestTooLargeError(ApiError):
             f"the request body may have {max_bytes} bytes; send smaller photos (HEYAN_MAX_BODY_BYTES is the limit)"
         )
         super().__init__("request_too_large", message, status=413)
+
+
+class RequestTooSlowError(ApiError):
+    """The body does not come."""
+
+    def __init__(self) -> None:
+        message = "the request body did not come in time; nothing was changed: repeat it over a better connection"
+        super().__init__("request_too_slow", message, status=408)
 
 
 class UnauthorizedError(ApiError):

@@ -226,8 +226,9 @@ class LiveSessions:
 
     async def _run(self, running: RunningSession, finish: Finish) -> None:
         try:
-            await self._play(running)
-            running.end(await self._conclude(running, finish))
+            with self._metrics.traces.work("live_session", session_id=running.session_id):
+                await self._play(running)
+                running.end(await self._conclude(running, finish))
         finally:
             self.admission.measures.ended(monotonic() - running.started_at)
             self.admission.release()
@@ -256,7 +257,7 @@ class LiveSessions:
     def _note(self, analysed: Analysed) -> None:
         latency = monotonic() - analysed.arrived.at
         self._metrics.frames.labels(fate="analysed").inc()
-        self._metrics.took("live_frame", latency)
+        self._metrics.ended("live_frame", latency)
         self._metrics.took("live_frame_cpu", analysed.cpu_seconds)
         self.admission.measures.frame(cpu_seconds=analysed.cpu_seconds, latency_seconds=latency)
 

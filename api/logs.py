@@ -2,6 +2,8 @@
 
 Only fields on a list are written. A field that somebody adds without thinking is dropped and named, so that a name, a
 photo, a token or an invite cannot leak by accident; exceptions are logged by type and place, never by their text.
+Libraries quote addresses, frames and exceptions in their messages: of those only the text in their code is written.
+docs/logs.md lists events and fields, docs/log.schema.json is the schema of a line.
 """
 
 import logging
@@ -16,7 +18,7 @@ from structlog.typing import EventDict, WrappedLogger
 FIELDS = frozenset(
     {
         "event", "level", "timestamp", "logger",
-        "request_id", "method", "route", "status", "seconds", "code",
+        "request_id", "trace_id", "method", "route", "status", "seconds", "code",
         "case_id", "session_id", "client_id", "outcome",
         "error_type", "where", "dropped",
         "address", "version", "provider", "pack", "store", "live_sessions",
@@ -26,13 +28,23 @@ FIELDS = frozenset(
 
 FRAMES_SHOWN = 6
 
+SERVER = "uvicorn"
+LONGEST_MESSAGE = 200
+"""Characters of a library's message."""
+
 
 def configure_logs(level: str) -> None:
     """Send structlog and the standard library's loggers (uvicorn's, redis's) through the same processors."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(worth_telling)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, hide_exception_text],
+            foreign_pre_chain=[
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                unfilled_message,
+                hide_exception_text,
+            ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -53,6 +65,22 @@ def configure_logs(level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         cache_logger_on_first_use=False,
     )
+
+
+def worth_telling(record: logging.LogRecord) -> bool:
+    """Our own lines, the server's from `info` on, other libraries' warnings and errors.
+
+    Below that httpx tells the URL of each request, and the WebSocket library what phones send.
+    """
+    own, server = isinstance(record.msg, dict), record.name.split(".")[0] == SERVER
+    return own or record.levelno >= (logging.INFO if server else logging.WARNING)
+
+
+def unfilled_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """A library's message as it stands in its code, without the values; the first line, for asyncio's quotes more."""
+    message = str(event["_record"].msg)
+    event["event"] = message.partition("\n")[0][:LONGEST_MESSAGE]
+    return event
 
 
 def only_known_fields(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -7,15 +7,17 @@ from time import perf_counter
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from api.latency import Latencies
+from api.traces import OFF, Traces
 
 STAGE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 """Seconds. One live frame takes some 10 to 100 ms on a core; above 125 ms a session at 8 fps falls behind."""
 
 
 class Metrics:
-    """All metrics of one application, in a registry of its own."""
+    """All metrics of one application, in a registry of its own; where a stage is measured its span is, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, traces: Traces = OFF) -> None:
+        self.traces = traces
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "heyan_http_requests", "HTTP requests", ["method", "route", "status"], registry=self.registry
@@ -120,15 +122,21 @@ class Metrics:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Measure one stage, also when it fails."""
+        """Measure and trace one stage, also when it fails."""
         started = perf_counter()
         try:
-            yield
+            with self.traces.stage(name):
+                yield
         finally:
             self.took(name, perf_counter() - started)
 
+    def ended(self, name: str, seconds: float) -> None:
+        """One stage has just ended: measure and trace it."""
+        self.took(name, seconds)
+        self.traces.ended(name, seconds)
+
     def took(self, name: str, seconds: float) -> None:
-        """One stage took so long."""
+        """One stage took so long, of whatever time: nothing to trace."""
         self.stage_seconds.labels(stage=name).observe(seconds)
         self.latencies.note(name, seconds, now=perf_counter())
 

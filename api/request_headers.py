@@ -6,6 +6,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from api.traces import OFF, Traces
+
 REQUEST_ID = "x-request-id"
 
 SECURITY_HEADERS = {
@@ -28,8 +30,9 @@ No Strict-Transport-Security: it would bind the whole host, also `localhost`; th
 class RequestHeaders:
     """ASGI middleware: gives each request an id of our own (never the caller's) and adds `SECURITY_HEADERS`."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, traces: Traces = OFF) -> None:
         self._app = app
+        self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -37,7 +40,7 @@ class RequestHeaders:
             return
         request_id = f"req_{secrets.token_hex(8)}"
         clear_contextvars()
-        bind_contextvars(request_id=request_id)
+        bind_contextvars(request_id=request_id, **self._traces.log_fields())
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.certificates import ServerCertificate, lan_addresses, local_names, server_certificate
 from api.composition import open_services
+from api.connections import BoundedHttp
 from api.delivery import delivering
 from api.errors import ListeningError
 from api.live_sessions import LiveSessions
@@ -166,6 +167,7 @@ def _config(app: FastAPI, where: Listening, *, trusted_proxies: str | None) -> u
     certificate = where.certificate
     return uvicorn.Config(
         app,
+        http=BoundedHttp,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -24,6 +24,9 @@ KIB = 1024
 MIB = 1024 * KIB
 
 
+COLLECTOR_PATH = "/v1/traces"
+"""Where a collector takes spans if its address names no path."""
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -115,6 +118,7 @@ class Settings(BaseSettings):
     resume_seconds: Annotated[float, Field(ge=0, le=60)] = 15.0
     drain_seconds: Annotated[float, Field(ge=0, le=600)] = 60.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    traces: str | None = None
 
     @field_validator("data_dir")
     @classmethod
@@ -180,6 +184,23 @@ class Settings(BaseSettings):
         if "@" in parts.netloc or "#" in value:
             raise ValueError("must be without user, password and fragment")
         return value
+
+    @field_validator("traces")
+    @classmethod
+    def _is_collector(cls, value: str | None) -> str | None:
+        """Spans hold nothing about people, so a collector in the operator's network may be asked without TLS."""
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            named = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            raise ValueError("must be a web address") from None
+        if parts.scheme not in {"http", "https"} or not named:
+            raise ValueError("must begin with http:// or https:// and name a host")
+        if "@" in parts.netloc or "#" in value:
+            raise ValueError("must be without user, password and fragment")
+        return value if parts.path.strip("/") else parts._replace(path=COLLECTOR_PATH).geturl()
 
     @model_validator(mode="after")
     def _links_lead_here(self) -> Self:

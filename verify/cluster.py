@@ -101,7 +101,7 @@ class ClusterConnection(Connection):
 
     async def _confirmed(self, run: Sequence[Command], waiting: Sequence[Command]) -> list[Any]:
         """Answers of commands on keys of one slot, confirmed there if all were taken, or errors."""
-        answers = await self._exchange([*run, *waiting])
+        answers = await self._round_trip([*run, *waiting])
         ran = answers[: len(run)]
         if waiting and not any(isinstance(answer, Exception) for answer in ran):
             self._require_confirmed(answers[-1])

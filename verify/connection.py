@@ -5,7 +5,8 @@ its append-only file before it answers anything.
 """
 
 from asyncio import timeout
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any
@@ -28,6 +29,16 @@ WAITAOF_SINCE = (7, 2)
 
 Command = Sequence[str | bytes | int]
 """Name and arguments; the key, where there is one, comes right after the name."""
+
+Watch = Callable[[Sequence[Command]], AbstractContextManager[None]]
+"""Entered around each round trip of these commands."""
+
+_NOBODY: AbstractContextManager[None] = nullcontext()
+
+
+def unwatched(_: Sequence[Command]) -> AbstractContextManager[None]:
+    """Nobody looks."""
+    return _NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,7 @@ class Connection:
         self._answer_seconds = answer_seconds
         self._has_waitaof: bool | None = None
         self._given_up: StoreUnavailable | None = None
+        self.watch: Watch = unwatched
 
     async def close(self) -> None:
         """Close all connections."""
@@ -69,7 +81,7 @@ class Connection:
     async def ask_all(self, *commands: Command) -> list[Any]:
         """Several commands in one round trip; an error of one is an error of all. Raises StoreUnavailable."""
         self._require_in_use()
-        return [good(answer) for answer in await self._exchange(commands)]
+        return [good(answer) for answer in await self._round_trip(commands)]
 
     async def everywhere(self, *command: str | bytes | int) -> list[Any]:
         """One command on every node, an answer each. Raises StoreUnavailable."""
@@ -130,13 +142,18 @@ class Connection:
         self, first: Sequence[Command], script: Command, waiting: Sequence[Command], after: Sequence[Command]
     ) -> Any:
         """A script's answer. All goes over one connection: WAITAOF covers that one's own writes."""
-        answers = await self._exchange((*first, script, *waiting, *after))
+        answers = await self._round_trip((*first, script, *waiting, *after))
         before, (answer, *later) = answers[: len(first)], answers[len(first) :]
         for each in before:
             good(each)
         if waiting and not isinstance(answer, Exception):
             self._require_confirmed(later[0])
         return answer
+
+    async def _round_trip(self, commands: Sequence[Command]) -> list[Any]:
+        """Answers or errors of commands, while whoever watches looks on. Raises StoreUnavailable."""
+        with self.watch(commands):
+            return await self._exchange(commands)
 
     async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         """Answers or errors of commands that go over one connection, in one round trip. Raises StoreUnavailable."""

@@ -23,7 +23,7 @@ from weakref import WeakValueDictionary
 
 from verify.audit import GENESIS, AuditEntry, Event, link, verify_chain
 from verify.casefile import Case, CaseFile, changed_fields, decode_file
-from verify.connection import Command, Connection, Script, connect, text
+from verify.connection import Command, Connection, Script, Watch, text, unwatched
 from verify.embedded import EmbeddedValkey
 from verify.errors import NotFound, StoreBusy, StoreUnavailable, VerifyError
 from verify.identifiers import Entropy
@@ -616,7 +616,13 @@ class Store:
 
 
 async def open_store(
-    url: str | None, data_dir: Path, *, prefix: str = "heyan", durable_replicas: int = 0, supervise: bool = True
+    url: str | None,
+    data_dir: Path,
+    *,
+    prefix: str = "heyan",
+    durable_replicas: int = 0,
+    supervise: bool = True,
+    watch: Watch = unwatched,
 ) -> Store:
     """The store at `url`; without one the embedded Valkey of the data directory, started if need be.
 
@@ -626,15 +632,19 @@ async def open_store(
         prefix: of all keys.
         durable_replicas: replicas that must confirm a durable change.
         supervise: start an embedded server again when it dies, as a service needs it.
+        watch: entered around each round trip.
 
     Raises:
         StoreUnavailable: the embedded server cannot be started. A store by URL is first asked when it is needed.
     """
-    if url is not None:
-        return Store(connect_to(url, durable_replicas=durable_replicas), prefix=prefix)
-    embedded = EmbeddedValkey(data_dir / "store")
-    await embedded.start(supervise=supervise)
-    return Store(connect(embedded.url, durable_replicas=durable_replicas), prefix=prefix, embedded=embedded)
+    embedded = None
+    if url is None:
+        embedded = EmbeddedValkey(data_dir / "store")
+        await embedded.start(supervise=supervise)
+        url = embedded.url
+    connection = connect_to(url, durable_replicas=durable_replicas)
+    connection.watch = watch
+    return Store(connection, prefix=prefix, embedded=embedded)
 
 
 def list_entry(case: Case) -> str:

@@ -81,6 +81,7 @@ def finisher(services: Services, claim: Claim, *, traces: Callable[[], Traces]) 
         for sign in result.signs:
             services.metrics.fraud_signs.labels(sign=sign.name, does=sign.does).inc()
         services.metrics.sessions.labels(outcome=result.outcome).inc()
+        services.metrics.traces.note(session_id=claim.session_id, outcome=result.outcome)
         services.log.info("session_finished", session_id=claim.session_id, outcome=result.outcome)
         return result_message(outcome=result.outcome, reason=result.reason, attempts_left=result.attempts_left)
 

@@ -1,6 +1,8 @@
 """nginx as shipped before two real replicas: TLS, WebSockets, what stays inside, and a replica that dies."""
 
+import asyncio
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -76,7 +78,7 @@ def front(folder: Path) -> Iterator[Front]:
 
 
 @contextmanager
-def running_nginx(folder: Path, port: int, *replicas: str) -> Iterator[Path]:
+def running_nginx(folder: Path, port: int, *replicas: str, limit: int | None = None) -> Iterator[Path]:
     """The shipped files with other addresses, and a certificate; gives the certificate authority."""
     (folder / "tls").mkdir(parents=True)
     (folder / "run").mkdir()
@@ -86,7 +88,10 @@ def running_nginx(folder: Path, port: int, *replicas: str) -> Iterator[Path]:
     issued.cert_chain_pems[0].write_to_path(folder / "tls" / "server.pem")
     authority.cert_pem.write_to_path(folder / "ca.pem")
     shipped = ROOT / "deploy" / "nginx"
-    (folder / "nginx.conf").write_text((shipped / "nginx.conf").read_text().replace("listen 8443", f"listen {port}"))
+    configuration = (shipped / "nginx.conf").read_text().replace("listen 8443", f"listen {port}")
+    if limit is not None:
+        configuration = re.sub(r"limit_conn addresses \d+", f"limit_conn addresses {limit}", configuration)
+    (folder / "nginx.conf").write_text(configuration)
     upstream = (shipped / "upstream.conf").read_text()
     for number, replica in enumerate(replicas, 1):
         upstream = upstream.replace(f"heyan-{number}:8420", replica.removeprefix("http://"))
@@ -187,3 +192,22 @@ def test_nobody_says_for_themselves_where_they_come_from(folder: Path) -> None:
     assert headers.get_all("X-Forwarded-For") == ["127.0.0.1"]
     assert headers.get_all("X-Forwarded-Proto") == ["https"]
     assert headers["Host"] == f"localhost:{port}"
+
+
+async def test_one_address_has_so_many_connections_and_slow_ones_end(folder: Path) -> None:
+    """nginx alone: what it answers itself, before any replica is asked."""
+    shipped = (ROOT / "deploy" / "nginx" / "nginx.conf").read_text()
+    limit = int(re.findall(r"limit_conn addresses (\d+);", shipped)[0])
+    waiting = int(re.findall(r"client_header_timeout (\d+)s;", shipped)[0])
+    assert (50 <= limit <= 1000, waiting) == (True, 10)
+    port = free_port()
+    with running_nginx(folder / "proxy", port, "http://127.0.0.1:9", "http://127.0.0.1:9", limit=3) as authority:
+        context = trusting_context(authority)
+        held = [await asyncio.open_connection("localhost", port, ssl=context) for _ in range(4)]
+        for _, writer in held:  # begun and not ended: nginx counts a connection while a request of its is under way
+            writer.write(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n")
+            await writer.drain()
+        refused = (await asyncio.wait_for(held[3][0].readline(), 5)).decode()
+        assert refused.startswith("HTTP/1.1 429")
+        for _, writer in held:
+            writer.close()

@@ -10,8 +10,9 @@ import uvicorn
 
 from api.app import create_app
 from api.composition import Services, open_services
-from api.serve import bound
+from api.serve import _config, bound, listening
 from api.settings import Settings
+from api.traces import Traces
 from benchmarks.registration import Registrant, Registration
 from models.engine import Engine
 
@@ -34,12 +35,12 @@ class RunningApi:
 
 @asynccontextmanager
 async def running_api(
-    settings: Settings, engine: Engine, *, public_url: str | None = None
+    settings: Settings, engine: Engine, *, public_url: str | None = None, traces: Traces | None = None
 ) -> AsyncIterator[RunningApi]:
     with bound(settings) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        async with open_services(settings, public_url=public_url or url, engine=engine) as services:
-            config = uvicorn.Config(create_app(services), log_config=None, access_log=False, lifespan="off")
+        async with open_services(settings, public_url=public_url or url, engine=engine, traces=traces) as services:
+            config = _config(create_app(services), listening(settings, port=0), trusted_proxies=None)
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server._serve(sockets=[listener]))  # without taking over the signals
             _, key = await services.clients.create("window 1", mode="live", scopes=("cases", "compare"))
