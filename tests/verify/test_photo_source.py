@@ -1,4 +1,5 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -7,6 +8,7 @@ from registry_office import FACELESS, Office, agreement, filing, person, photo, 
 from verify.casefile import ReferenceState
 from verify.cases import NewCase
 from verify.clients import Client
+from verify.connection import Command, unwatched
 from verify.errors import Invalid, Unavailable, VerifyError
 from verify.invites import Invites
 from verify.photo_source import NoPhotoError, PhotoDelayedError, Sought
@@ -58,6 +60,21 @@ async def opened(office: Office, new: NewCase) -> tuple[str, str]:
     """Ids of a case and of its first subject."""
     file = (await office.cases.open(office.client, new)).file
     return file.case.id, next(iter(file.subjects))
+
+
+@contextmanager
+def noting(office: Office, trips: list[list[str]]) -> Iterator[None]:
+    """Note the commands of each round trip to the store."""
+
+    def watch(commands: Sequence[Command]) -> AbstractContextManager[None]:
+        trips.append([str(command[0]) for command in commands])
+        return nullcontext()
+
+    office.store._connection.watch = watch
+    try:
+        yield
+    finally:
+        office.store._connection.watch = unwatched
 
 
 async def code_of(office: Office, case: str, subject: str) -> str:
@@ -119,6 +136,24 @@ async def test_an_unknown_number_and_another_name_cannot_be_told_apart(served: O
     assert (after.reference_state, after.reference_reason) == (ReferenceState.UNUSABLE, "not_on_record")
     assert after.id_sealed == b""
     assert (await events(served, case))[-1] == "reference.unusable"
+
+
+async def test_what_is_not_on_record_takes_the_same_steps_whatever_the_reason(
+    served: Office, register: Register
+) -> None:
+    """Equal work, told by what the store and the authority are asked: no time tells which numbers exist."""
+    steps = []
+    for new in (held(6), held(5), held(0, name="张三")):  # the first one loads the store's scripts
+        case, subject = await opened(served, new)
+        code = await code_of(served, case, subject)
+        asked: list[list[str]] = []
+        register.asked.clear()
+        with noting(served, asked):
+            await refusal(served.agree(code))
+        steps.append((asked, len(register.asked)))
+    assert steps[1] == steps[2]
+    assert steps[1][0]
+    assert steps[1][1] == 1
 
 
 async def test_a_photo_without_a_face_is_unusable(served: Office, register: Register) -> None:
