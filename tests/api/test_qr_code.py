@@ -18,7 +18,7 @@ def read(drawing: QrDrawing) -> str:
         x, y = place.split(" ")
         top, left = int(float(y)) * MODULE, int(x) * MODULE
         paper[top : top + MODULE, left : left + int(length) * MODULE] = 0
-    text, _, _ = cv2.QRCodeDetector().detectAndDecode(paper)
+    text, _, _ = cv2.QRCodeDetectorAruco().detectAndDecode(paper)
     return text
 
 
