@@ -4,7 +4,7 @@ import os
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -173,16 +173,9 @@ class Settings(BaseSettings):
         """Contacts and links go there: encrypted, unless it is on this machine. Credentials have files of their own."""
         if value is None:
             return None
-        try:
-            parts = urlsplit(value)
-            named = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            raise ValueError("must be a web address") from None
-        local = parts.scheme == "http" and parts.hostname in LOOPBACK
-        if not named or not (parts.scheme == "https" or local):
+        parts = _web_address(value)
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
             raise ValueError("must begin with https://, or with http:// and a loopback address")
-        if "@" in parts.netloc or "#" in value:
-            raise ValueError("must be without user, password and fragment")
         return value
 
     @field_validator("traces")
@@ -191,15 +184,7 @@ class Settings(BaseSettings):
         """Spans hold nothing about people, so a collector in the operator's network may be asked without TLS."""
         if value is None:
             return None
-        try:
-            parts = urlsplit(value)
-            named = bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            raise ValueError("must be a web address") from None
-        if parts.scheme not in {"http", "https"} or not named:
-            raise ValueError("must begin with http:// or https:// and name a host")
-        if "@" in parts.netloc or "#" in value:
-            raise ValueError("must be without user, password and fragment")
+        parts = _web_address(value)
         return value if parts.path.strip("/") else parts._replace(path=COLLECTOR_PATH).geturl()
 
     @model_validator(mode="after")
@@ -318,6 +303,20 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("setting_invalid", str(error)) from None
     free = measured.keys() - settings.model_fields_set
     return settings.model_copy(update=measured) if free == measured.keys() else settings
+
+
+def _web_address(value: str) -> SplitResult:
+    """The parts of an address that the service sends to. Raises ValueError: none, or with credentials in it."""
+    try:
+        parts = urlsplit(value)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError("must be a web address") from None
+    if parts.scheme not in {"http", "https"} or not named:
+        raise ValueError("must begin with http:// or https:// and name a host")
+    if "@" in parts.netloc or "#" in value:
+        raise ValueError("must be without user, password and fragment")
+    return parts
 
 
 def _refuse_unknown() -> None:

@@ -13,6 +13,7 @@ from liveness.continuity import largest_jump
 from liveness.light import LightAnswer
 from liveness.observation import FaceView, Observation
 from liveness.reaction import measure_reactions
+from liveness.relief import Relief
 from liveness.repetition import least_difference
 from liveness.report import Signal, Status
 from liveness.thresholds import CueThresholds, Line, SignalThresholds
@@ -25,21 +26,33 @@ LEAST_STEPS = 20
 SURELY_TURNED_DEGREES = 16.0
 """The noise of points squeezes a face that does not turn, too, now and then by as much as 14 degrees would; what is
 left of such a squeeze is no relief, and no picture either."""
+FURTHEST_SHARE = 0.8
+"""Of the furthest turn of a session, from which a view counts. A face is squeezed by the difference of two turns, too:
+whoever rests for seconds against a reference that was taken half turned looks flat for all that time."""
 
 
 def relief_signal(views: Sequence[FaceView], thresholds: SignalThresholds) -> Signal:
-    """Flat picture or head: the median relief ratio (`liveness.relief`) of all views that are turned far enough.
+    """Flat picture or head: the median relief ratio (`liveness.relief`) of the views that are turned furthest.
 
     Fails only if these are turned for sure (`SURELY_TURNED_DEGREES`): a head that only sways says nothing.
     """
-    reliefs = [view.relief for view in views if view.relief is not None]
-    turned = [each for each in reliefs if each.foreshortening >= thresholds.relief_turn_degrees]
+    furthest = _furthest(views, thresholds)
     signal = _median_signal(
-        "relief", [each.ratio for each in turned], thresholds.relief, fewest=thresholds.relief_views
+        "relief", [each.ratio for each in furthest], thresholds.relief, fewest=thresholds.relief_views
     )
-    if signal.status is Status.FAIL and median(each.foreshortening for each in turned) < SURELY_TURNED_DEGREES:
+    if signal.status is Status.FAIL and median(each.foreshortening for each in furthest) < SURELY_TURNED_DEGREES:
         return replace(signal, status=Status.INCONCLUSIVE)
     return signal
+
+
+def _furthest(views: Sequence[FaceView], thresholds: SignalThresholds) -> list[Relief]:
+    """Views that are turned at all, and nearly as far as the `relief_views` furthest; none if there are fewer."""
+    reliefs = [view.relief for view in views if view.relief is not None]
+    turned = [each for each in reliefs if each.foreshortening >= thresholds.relief_turn_degrees]
+    if len(turned) < thresholds.relief_views:
+        return []
+    far = sorted((each.foreshortening for each in turned), reverse=True)[thresholds.relief_views - 1]
+    return [each for each in turned if each.foreshortening >= FURTHEST_SHARE * far]
 
 
 def nose_signal(views: Sequence[FaceView], thresholds: SignalThresholds) -> Signal:

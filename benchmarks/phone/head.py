@@ -82,23 +82,28 @@ class Head:
 
     photo: NDArray[np.uint8]
     to_photo: Points
-    """(2, 3): frontal projection in mm → pixels of the photo (similarity; undoes the photo's roll)."""
+    """(2, 3): projection in mm, frontal or `turned`, → pixels of the photo (similarity; undoes the photo's roll)."""
     nose_y: float
     rest_distance: float = field(default=420.0)
+    turned: HeadPose | None = None
+    """How the head is turned on the photo, yaw and pitch; None: it looks into the camera."""
 
     @classmethod
-    def from_photo(cls, photo: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> "Head":
-        """`photo`: uint8 (H, W, 3) BGR; `landmarks`: (5, 2) pixels in YuNet's order."""
+    def from_photo(
+        cls, photo: NDArray[np.uint8], landmarks: NDArray[np.float32], *, turned: HeadPose | None = None
+    ) -> "Head":
+        """`photo`: uint8 (H, W, 3) BGR; `landmarks`: (5, 2) pixels in YuNet's order; `turned` by yaw and pitch."""
         eyes, mouth = landmarks[:2].astype(float), landmarks[3:].astype(float)
         across = eyes[1] - eyes[0]
-        scale = float(np.hypot(*across)) / PUPIL_DISTANCE
+        squeezed = 1.0 if turned is None else float(np.cos(np.radians(turned.yaw)))
+        scale = float(np.hypot(*across)) / (PUPIL_DISTANCE * squeezed)
         cos, sin = across / np.hypot(*across)
         turn = scale * np.array([[cos, -sin], [sin, cos]])
-        middle = eyes.mean(axis=0)
+        middle = eyes.mean(axis=0) - turn @ _between_the_eyes(turned)
         nose = np.linalg.solve(turn, landmarks[2] - middle)
         lips = np.linalg.solve(turn, mouth.mean(axis=0) - middle)
         nose_y = float(np.clip(nose[1], 25.0, max(30.0, 0.75 * lips[1])))
-        return cls(photo, np.column_stack([turn, middle]), nose_y)
+        return cls(photo, np.column_stack([turn, middle]), nose_y, turned=turned)
 
     def render(self, pose: HeadPose) -> NDArray[np.uint8]:
         """The camera's picture: uint8 (640, 480, 3) BGR."""
@@ -133,7 +138,7 @@ class Head:
         weight = _head_weight(frontal)
         x, y, width, height = cv2.boundingRect((weight > 0).astype(np.uint8))
         head = np.s_[y : y + height, x : x + width]
-        moved = self._frontal(self._meet(rays[head], pose))
+        moved = self._on_photo(self._meet(rays[head], pose))
         frontal[head] += weight[head][..., None] * (moved - frontal[head])
         return self._photo_map(frontal)
 
@@ -154,6 +159,10 @@ class Head:
         nearness = self.rest_distance / (self.rest_distance - local[..., 2:])
         return np.asarray(local[..., :2] * nearness, np.float32)
 
+    def _on_photo(self, local: Values) -> Values:
+        """(x, y) of the head as it was photographed, mm; what the photo's turn hides comes from what hides it."""
+        return self._frontal(local if self.turned is None else local @ rotation(self.turned).T.astype(np.float32))
+
     def _photo_map(self, frontal: Values) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         source = frontal @ self.to_photo[:, :2].T.astype(np.float32) + self.to_photo[:, 2].astype(np.float32)
         size = (FRAME_WIDTH, FRAME_HEIGHT)
@@ -169,6 +178,14 @@ def _rays(scale: int) -> Values:
     u, v = np.meshgrid(across, down)
     rays = [(u - FRAME_WIDTH / 2) / FOCAL, (v - FRAME_HEIGHT * 0.47) / FOCAL, -np.ones_like(u)]
     return np.stack(rays, axis=-1).astype(np.float32)
+
+
+def _between_the_eyes(turned: HeadPose | None) -> Points:
+    """(x, y) in mm of the middle of both pupils, which lie behind the surface between them, on the photo of a head."""
+    if turned is None:
+        return np.zeros(2)
+    pupil, level = np.full((1, 1), PUPIL_DISTANCE / 2, np.float32), np.zeros((1, 1), np.float32)
+    return np.asarray(rotation(turned)[:2, 2] * head_depth(pupil, level, nose_y=np.inf)[0, 0])
 
 
 def _head_weight(frontal: Values) -> Values:

@@ -52,18 +52,15 @@ class Person:
         head: Head,
         rng: Random,
         *,
-        facing: tuple[float, float] = (0.0, 0.0),
         unrest: float = 1.0,
         room_lux: float | None = None,
     ) -> None:
-        """`facing`: yaw and pitch, from the photo's own pose, with which the head looks into the camera; degrees.
-        `unrest`: how much the head and the hand with the phone sway; 1 is an ordinary person. `room_lux`: light on
+        """`unrest`: how much the head and the hand with the phone sway; 1 is an ordinary person. `room_lux`: light on
         the face beside the screen's; that of some room if None."""
         self._head, self._rng, self._unrest = head, rng, unrest
         self._lamp = Lamp(room_lux if room_lux is not None else exp(rng.uniform(*map(log, ROOM_LUX))))
-        self._facing = facing
         self._distance = rng.uniform(340, 460)
-        self._yaw, self._pitch = Glide(facing[0] + rng.uniform(-3, 3)), Glide(facing[1] + rng.uniform(-3, 3))
+        self._yaw, self._pitch = Glide(rng.uniform(-3, 3)), Glide(rng.uniform(-3, 3))
         self._away = Glide(self._distance)
         self._roll, self._across, self._down = Glide(0.0), Glide(0.0), Glide(0.0)
         self._straight = (self._yaw.value, self._pitch.value, self._distance)
@@ -100,10 +97,10 @@ class Person:
         yaw, pitch, away = self._straight
         turn, look = self._rng.uniform(*TURN_DEGREES), self._rng.uniform(*LOOK_DEGREES)
         answers = {
-            "turn_left": (self._facing[0] + turn, pitch, away),
-            "turn_right": (self._facing[0] - turn, pitch, away),
-            "look_up": (yaw, self._facing[1] + look, away),
-            "look_down": (yaw, self._facing[1] - look, away),
+            "turn_left": (turn, pitch, away),
+            "turn_right": (-turn, pitch, away),
+            "look_up": (yaw, look, away),
+            "look_down": (yaw, -look, away),
             "come_closer": (yaw, pitch, away * self._rng.uniform(*CLOSER_SHARE)),
         }
         return answers[cue]
@@ -112,7 +109,7 @@ class Person:
         """Nobody moves about one axis alone, nor comes back to quite the same place."""
         begins, seconds = at + self._rng.uniform(*REACTION_SECONDS), self._rng.uniform(*MOVE_SECONDS)
         beside = [self._rng.gauss(0, spread) for spread in (BESIDE_DEGREES, *BESIDE_MM)]
-        tilt = self._rng.gauss(0, BESIDE_DEGREES) if abs(yaw - self._facing[0]) > LEAST_TURN else 0.0
+        tilt = self._rng.gauss(0, BESIDE_DEGREES) if abs(yaw) > LEAST_TURN else 0.0
         targets = (yaw, pitch + tilt, away, *beside)
         glides = (self._yaw, self._pitch, self._away, self._roll, self._across, self._down)
         for glide, target in zip(glides, targets, strict=True):

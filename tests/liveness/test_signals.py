@@ -3,6 +3,8 @@ from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from observations import NEW, face, observed
 
 from liveness.challenge import draw_challenge
@@ -79,6 +81,25 @@ def test_a_still_head_that_seems_to_turn_a_little_is_no_flat_picture() -> None:
     swaying = [turned(ratio, foreshortening=seems) for seems, ratio in ((12.5, 0.048), (13.3, 0.049), (14.0, 0.052))]
     assert relief_signal(swaying, LIMITS).status is Status.INCONCLUSIVE
     assert relief_signal([*swaying, *[turned(0.01)] * 4], LIMITS).status is Status.FAIL
+
+
+def test_a_head_that_rests_against_a_half_turned_view_is_no_flat_picture() -> None:
+    """As measured: the reference was taken on the way back from a turn, and two screens of light were shown after."""
+    resting = [turned(0.052, foreshortening=16.3)] * 40
+    turns = [turned(ratio, foreshortening=degrees) for degrees, ratio in ((22.3, 0.097), (26.4, 0.098), (30.5, 0.094))]
+    assert relief_signal([*resting, *turns * 6], LIMITS).status is Status.PASS
+
+
+def test_a_picture_that_seems_to_have_relief_while_it_hardly_turns_is_flat() -> None:
+    barely, turns = turned(0.08, foreshortening=13.0), turned(0.02, foreshortening=50.0)
+    assert relief_signal([*[barely] * 60, *[turns] * 3], LIMITS).status is Status.FAIL
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 23.9), st.floats(0.0, 1.0)), max_size=30))
+def test_views_that_are_turned_much_less_than_the_furthest_do_not_count(lesser: list[tuple[float, float]]) -> None:
+    furthest = [turned(0.07, foreshortening=30.0)] * LIMITS.relief_views
+    views = [turned(ratio, foreshortening=degrees) for degrees, ratio in lesser]
+    assert relief_signal([*views, *furthest], LIMITS) == relief_signal(furthest, LIMITS)
 
 
 @pytest.mark.parametrize(

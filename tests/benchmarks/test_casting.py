@@ -1,0 +1,57 @@
+"""Simulated people of real photos: whoever stands before the camera looks into it, however the photo was taken."""
+
+from math import hypot
+from random import Random
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.phone.casting import FRONTAL_YAW, frontal, living
+from benchmarks.phone.head import Head, HeadPose
+from models.engine import Engine
+from models.image import Frame, decode_image
+from models.pose import pose_from_landmarks
+
+
+def yaw_of(picture: Frame, engine: Engine) -> float:
+    return pose_from_landmarks(engine.refine(picture, engine.single_face(picture)).landmarks).yaw
+
+
+def test_a_photo_that_looks_aside_is_rendered_straight(portraits: dict[str, bytes], engine: Engine) -> None:
+    photo = portraits["person_a_2"]
+    assert abs(yaw_of(decode_image(photo), engine)) > FRONTAL_YAW
+    scenes = [living(photo, engine=engine, rng=Random(seed)).scene(0.0) for seed in range(8)]
+    yaws = [yaw_of(Frame(scene), engine) for scene in scenes]
+    assert abs(float(np.median(yaws))) < FRONTAL_YAW / 2
+    assert max(map(abs, yaws)) < FRONTAL_YAW
+
+
+@pytest.mark.parametrize("name", ["person_a_1", "person_b_1", "person_b_2"])
+def test_a_frontal_photo_is_laid_over_the_head_as_it_is(portraits: dict[str, bytes], engine: Engine, name: str) -> None:
+    photo = portraits[name]
+    assert frontal(photo, engine=engine)
+    frame = decode_image(photo)
+    head = Head.from_photo(frame.pixels, engine.refine(frame, engine.single_face(frame)).landmarks)
+    person = living(photo, engine=engine, rng=Random(1), unrest=0.0)
+    assert np.array_equal(person.scene(0.0), head.render(person._pose(0.0)))
+
+
+def test_the_pupils_stay_where_the_photo_has_them(portraits: dict[str, bytes], engine: Engine) -> None:
+    """Seen from where it was taken, a photo is itself again, whatever turn it was taken with."""
+    frame = decode_image(portraits["person_b_1"])
+    landmarks = engine.refine(frame, engine.single_face(frame)).landmarks
+    straight = Head.from_photo(frame.pixels, landmarks).render(HeadPose())
+    taken = HeadPose(yaw=8.0, pitch=5.0)
+    turned = Head.from_photo(frame.pixels, landmarks, turned=taken).render(taken)
+    shift, _ = cv2.phaseCorrelate(face_of(straight, engine), face_of(turned, engine))
+    assert hypot(*shift) < 2.0
+
+
+def face_of(picture: np.ndarray, engine: Engine) -> np.ndarray:
+    """The face about the middle of its eyes, (120, 120) luma."""
+    frame = Frame(picture)
+    face = engine.refine(frame, engine.single_face(frame))
+    x, y = face.landmarks[:2].mean(axis=0)
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    return cv2.getRectSubPix(grey, (120, 120), (float(x), float(y) + 20))
