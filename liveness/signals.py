@@ -13,10 +13,10 @@ from liveness.continuity import largest_jump
 from liveness.light import LightAnswer
 from liveness.observation import FaceView, Observation
 from liveness.reaction import measure_reactions
-from liveness.relief import Relief
 from liveness.repetition import least_difference
 from liveness.report import Signal, Status
 from liveness.thresholds import CueThresholds, Line, SignalThresholds
+from liveness.turns import split_turns, typical_turn
 from models.frame_history import Novelty
 
 LEAST_REACTIONS = 3
@@ -26,33 +26,20 @@ LEAST_STEPS = 20
 SURELY_TURNED_DEGREES = 16.0
 """The noise of points squeezes a face that does not turn, too, now and then by as much as 14 degrees would; what is
 left of such a squeeze is no relief, and no picture either."""
-FURTHEST_SHARE = 0.8
-"""Of the furthest turn of a session, from which a view counts. A face is squeezed by the difference of two turns, too:
-whoever rests for seconds against a reference that was taken half turned looks flat for all that time."""
 
 
 def relief_signal(views: Sequence[FaceView], thresholds: SignalThresholds) -> Signal:
-    """Flat picture or head: the median relief ratio (`liveness.relief`) of the views that are turned furthest.
+    """Flat picture or head: the relief ratio of the session's typical turn (`liveness.turns`).
 
-    Fails only if these are turned for sure (`SURELY_TURNED_DEGREES`): a head that only sways says nothing.
+    Fails only if that is a turn for sure (`SURELY_TURNED_DEGREES`): a head that only sways says nothing.
     """
-    furthest = _furthest(views, thresholds)
-    signal = _median_signal(
-        "relief", [each.ratio for each in furthest], thresholds.relief, fewest=thresholds.relief_views
-    )
-    if signal.status is Status.FAIL and median(each.foreshortening for each in furthest) < SURELY_TURNED_DEGREES:
-        return replace(signal, status=Status.INCONCLUSIVE)
-    return signal
-
-
-def _furthest(views: Sequence[FaceView], thresholds: SignalThresholds) -> list[Relief]:
-    """Views that are turned at all, and nearly as far as the `relief_views` furthest; none if there are fewer."""
-    reliefs = [view.relief for view in views if view.relief is not None]
-    turned = [each for each in reliefs if each.foreshortening >= thresholds.relief_turn_degrees]
-    if len(turned) < thresholds.relief_views:
-        return []
-    far = sorted((each.foreshortening for each in turned), reverse=True)[thresholds.relief_views - 1]
-    return [each for each in turned if each.foreshortening >= FURTHEST_SHARE * far]
+    turns = split_turns((view.relief for view in views), least_degrees=thresholds.relief_turn_degrees)
+    if sum(turn.views for turn in turns) < max(thresholds.relief_views, 1):
+        return graded("relief", None, thresholds.relief)
+    typical = typical_turn(turns, most_views=thresholds.relief_views)
+    signal = graded("relief", typical.ratio, thresholds.relief)
+    unsure = signal.status is Status.FAIL and typical.foreshortening < SURELY_TURNED_DEGREES
+    return replace(signal, status=Status.INCONCLUSIVE) if unsure else signal
 
 
 def nose_signal(views: Sequence[FaceView], thresholds: SignalThresholds) -> Signal:
