@@ -15,8 +15,9 @@ from models.pose import pose_from_landmarks
 
 FRONTAL_YAW, FRONTAL_PITCH = 10.0, 13.0
 """Degrees off the camera up to which a photo can pass for an ID photo. Pitch from landmarks has the larger spread."""
-OVERSTATED = 1.3
-"""How much larger the angle from landmarks is than that of the head: 1.1 to 1.6 for six heads rendered at -15 to 15."""
+LAID_BACK = 0.5
+"""Of the angle from landmarks, how much of it a photo is laid over the head by: two thirds of the true one, for they
+overstate a turn by 1.1 to 1.6 (six heads rendered at -15 to 15 degrees). With all of it, what a photo hides is seen."""
 
 
 def living(
@@ -64,8 +65,8 @@ def frontal(photo: bytes, *, engine: Engine) -> bool:
 def _aside(face: Face) -> HeadPose | None:
     """How a head looks past the camera that took it; None where the photo is frontal, as far as landmarks can tell."""
     pose = pose_from_landmarks(face.landmarks)
-    yaw = pose.yaw / OVERSTATED if abs(pose.yaw) > FRONTAL_YAW else 0.0
-    pitch = pose.pitch / OVERSTATED if abs(pose.pitch) > FRONTAL_PITCH else 0.0
+    yaw = LAID_BACK * pose.yaw if abs(pose.yaw) > FRONTAL_YAW else 0.0
+    pitch = LAID_BACK * pose.pitch if abs(pose.pitch) > FRONTAL_PITCH else 0.0
     return HeadPose(yaw=yaw, pitch=pitch) if yaw or pitch else None
 
 
