@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.certificates import ServerCertificate, lan_addresses, local_names, server_certificate
 from api.composition import open_services
-from api.connections import BoundedHttp
+from api.connections import bounded_http
 from api.delivery import delivering
 from api.errors import ListeningError
 from api.live_sessions import LiveSessions
@@ -111,7 +111,7 @@ async def serve(
     """Open the services, serve on a bound socket until a signal ends it, and close them."""
     async with open_services(settings, public_url=where.url) as services:
         server = DrainingServer(
-            _config(create_app(services), where, trusted_proxies=settings.trusted_proxies),
+            server_config(create_app(services), where, settings),
             live=services.live,
             metrics=services.metrics,
             drain_seconds=settings.drain_seconds,
@@ -163,16 +163,17 @@ def _opens_up(settings: Settings) -> bool:
     return settings.tls and settings.host in {"127.0.0.1", "localhost"}
 
 
-def _config(app: FastAPI, where: Listening, *, trusted_proxies: str | None) -> uvicorn.Config:
+def server_config(app: FastAPI, where: Listening, settings: Settings) -> uvicorn.Config:
+    """What uvicorn is told."""
     certificate = where.certificate
     return uvicorn.Config(
         app,
-        http=BoundedHttp,
+        http=bounded_http(most_per_address=settings.connections_per_address, trusted=settings.proxies),
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=trusted_proxies is not None,
-        forwarded_allow_ips=trusted_proxies or "",
+        proxy_headers=settings.trusted_proxies is not None,
+        forwarded_allow_ips=settings.trusted_proxies or "",
         ws_max_size=WEBSOCKET_BYTES,
         ws_per_message_deflate=False,  # pictures are compressed already: it would cost the event loop and the phone
         ssl_certfile=certificate.certificate if certificate else None,

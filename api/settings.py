@@ -1,7 +1,7 @@
 """Settings: one frozen object, read from `HEYAN_*` once, at the composition root."""
 
 import os
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
@@ -51,6 +51,11 @@ def default_workers() -> int:
 def hours_of(text: str) -> tuple[float, ...]:
     """`6,2` → (6.0, 2.0); `none` → (). Raises ValueError."""
     return () if text.strip() == "none" else tuple(float(each) for each in text.split(","))
+
+
+def networks_of(text: str | None) -> tuple[IPv4Network | IPv6Network, ...]:
+    """`127.0.0.1, 10.0.0.0/8` → both as networks; None → (). Raises ValueError."""
+    return tuple(ip_network(part.strip()) for part in text.split(",")) if text else ()
 
 
 class Settings(BaseSettings):
@@ -109,6 +114,7 @@ class Settings(BaseSettings):
     contact_per_hour: Annotated[int, Field(ge=1, le=1000)] = 5
     contact_per_day: Annotated[int, Field(ge=1, le=1000)] = 10
     trusted_proxies: str | None = None
+    connections_per_address: Annotated[int, Field(ge=1, le=1_000_000)] = 200
     max_body_bytes: Annotated[int, Field(ge=64 * KIB, le=1024 * MIB)] = 32 * MIB
     max_frame_bytes: Annotated[int, Field(ge=10_000, le=4 * MIB)] = 400_000
     event_streams: Annotated[int, Field(ge=1, le=10_000)] = 100
@@ -236,11 +242,15 @@ class Settings(BaseSettings):
     def _are_networks(cls, value: str | None) -> str | None:
         """Never `*`: whoever reaches the service could then say where they come from."""
         try:
-            for part in value.split(",") if value else ():
-                ip_network(part.strip())
+            networks_of(value)
         except ValueError:
             raise ValueError("must be IP addresses or networks, with commas between them") from None
         return value
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Addresses of the trusted proxies."""
+        return networks_of(self.trusted_proxies)
 
     @field_validator("store_url")
     @classmethod

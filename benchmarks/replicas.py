@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from benchmarks.service import Service, running_service
+from benchmarks.service import CROWD, Service, running_service
 from verify.embedded import EmbeddedValkey
 
 
@@ -29,4 +29,4 @@ def replica(stack: AsyncExitStack, folder: Path, number: int, store_url: str) ->
     data_dir.mkdir()
     keys.mkdir(exist_ok=True)
     (data_dir / "keys").symlink_to(keys)
-    return stack.enter_context(running_service(data_dir, store_url=store_url))
+    return stack.enter_context(running_service(data_dir, store_url=store_url, **CROWD))

@@ -14,6 +14,8 @@ from time import monotonic
 from models.prepare import default_data_dir
 
 HEYAN = Path(sys.executable).with_name("heyan")
+CROWD = {"connections_per_address": "1000000"}
+"""Settings of a service whose many phones are all played on this machine, and so have one address."""
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 

@@ -20,7 +20,7 @@ from benchmarks.load.reels import Reel
 from benchmarks.load.room import Figures, Room
 from benchmarks.machine import describe_machine
 from benchmarks.report.document import Chart, Report, Section
-from benchmarks.service import running_service
+from benchmarks.service import CROWD, running_service
 from models.engine import Engine
 from models.prepare import default_data_dir
 
@@ -72,7 +72,7 @@ def verdict(found: Carried) -> str:
 
 
 def _measured(reels: list[Reel], progress: Progress, *, phones: int, seconds: float) -> Carried:
-    with TemporaryDirectory(prefix="heyan-load-") as folder, running_service(Path(folder) / "data") as running:
+    with TemporaryDirectory(prefix="heyan-load-") as folder, running_service(Path(folder) / "data", **CROWD) as running:
         room = Room(running, reels)
 
         async def attempt(number: int) -> Figures:

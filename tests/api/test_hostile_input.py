@@ -4,18 +4,24 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from time import monotonic
 
 import pytest
-from running_service import RunningApi
+from running_service import RunningApi, running_api
 from websockets.asyncio.client import connect
 
 from api import body_limit, connections
+from api.connections import subscriber
+from api.settings import Settings
 from benchmarks.phone.online import PROTOCOL
 from benchmarks.registration import Filing
+from models.engine import Engine
 
 HEAD = b"POST /v1/invites/inspect HTTP/1.1\r\nhost: heyan\r\ncontent-type: application/json\r\n"
+LAST_REQUEST = b"GET /healthz HTTP/1.1\r\nhost: heyan\r\nconnection: close\r\n\r\n"
+"""After whose answer the connection ends."""
 
 
 @asynccontextmanager
@@ -55,6 +61,45 @@ async def test_who_sends_no_head_or_a_slow_one_is_cut_off(
         assert monotonic() - started < 2
         dripping.cancel()
     await lives(api)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "status"),
+    [(None, 429), ("192.0.2.0/24", 429), ("192.0.2.1, 127.0.0.0/8", 200)],
+    ids=["stranger", "not the proxy", "proxy"],
+)
+async def test_one_address_has_so_many_connections_but_for_a_proxys(
+    engine: Engine, api_store_url: str, tmp_path: Path, trusted: str | None, status: int
+) -> None:
+    settings = Settings(
+        data_dir=tmp_path, port=0, store_url=api_store_url, connections_per_address=3, trusted_proxies=trusted
+    )
+    async with running_api(settings, engine) as api, AsyncExitStack() as stack:
+        url = f"{api.websocket_base}/v1/sessions/ses_x/stream"
+        await stack.enter_async_context(connect(url, subprotocols=[PROTOCOL]))
+        held = [await stack.enter_async_context(connected(api)) for _ in range(2)]
+        async with connected(api) as (reader, writer):
+            writer.write(LAST_REQUEST)
+            answer = await reader.read()
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+        assert (b"connections_too_many" in answer) == (status == 429)
+        held[0][1].write(LAST_REQUEST)
+        assert (await held[0][0].read()).startswith(b"HTTP/1.1 200 ")
+        await lives(api)  # in the place that it left
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:0:0:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::1", True),
+    ],
+)
+def test_a_subscriber_of_ipv6_has_more_than_one_address(one: str, other: str, same: bool) -> None:
+    assert (subscriber(one) == subscriber(other)) == same
 
 
 async def test_a_connection_that_is_kept_has_no_more_time_for_its_second_head(

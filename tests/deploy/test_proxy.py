@@ -78,8 +78,9 @@ def front(folder: Path) -> Iterator[Front]:
 
 
 @contextmanager
-def running_nginx(folder: Path, port: int, *replicas: str, limit: int | None = None) -> Iterator[Path]:
-    """The shipped files with other addresses, and a certificate; gives the certificate authority."""
+def running_nginx(folder: Path, port: int, *replicas: str, **directives: str) -> Iterator[Path]:
+    """The shipped files with other addresses, a certificate, and other values of some directives that they hold; gives
+    the certificate authority."""
     (folder / "tls").mkdir(parents=True)
     (folder / "run").mkdir()
     authority = trustme.CA()
@@ -89,8 +90,9 @@ def running_nginx(folder: Path, port: int, *replicas: str, limit: int | None = N
     authority.cert_pem.write_to_path(folder / "ca.pem")
     shipped = ROOT / "deploy" / "nginx"
     configuration = (shipped / "nginx.conf").read_text().replace("listen 8443", f"listen {port}")
-    if limit is not None:
-        configuration = re.sub(r"limit_conn addresses \d+", f"limit_conn addresses {limit}", configuration)
+    for name, value in directives.items():
+        configuration, found = re.subn(rf"\b{name} [^;]+;", f"{name} {value};", configuration)
+        assert found == 1, name
     (folder / "nginx.conf").write_text(configuration)
     upstream = (shipped / "upstream.conf").read_text()
     for number, replica in enumerate(replicas, 1):
@@ -194,18 +196,27 @@ def test_nobody_says_for_themselves_where_they_come_from(folder: Path) -> None:
     assert headers["Host"] == f"localhost:{port}"
 
 
-async def test_one_address_has_so_many_connections_and_slow_ones_end(folder: Path) -> None:
-    """nginx alone: what it answers itself, before any replica is asked."""
-    shipped = (ROOT / "deploy" / "nginx" / "nginx.conf").read_text()
-    limit = int(re.findall(r"limit_conn addresses (\d+);", shipped)[0])
-    waiting = int(re.findall(r"client_header_timeout (\d+)s;", shipped)[0])
-    assert (50 <= limit <= 1000, waiting) == (True, 10)
+def shipped_number(directive: str) -> int:
+    """The number in what follows a directive's name in the shipped file."""
+    configuration = (ROOT / "deploy" / "nginx" / "nginx.conf").read_text()
+    (number,) = re.findall(rf"\b{directive} (\d+)s?;", configuration)
+    return int(number)
+
+
+UNFINISHED = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n"
+"""The head of a request whose body does not come."""
+NOWHERE = "http://127.0.0.1:9"
+"""For replicas that are not asked: nginx answers by itself."""
+
+
+async def test_one_address_has_so_many_connections(folder: Path) -> None:
+    assert 50 <= shipped_number("limit_conn addresses") <= 1000
     port = free_port()
-    with running_nginx(folder / "proxy", port, "http://127.0.0.1:9", "http://127.0.0.1:9", limit=3) as authority:
+    with running_nginx(folder / "proxy", port, NOWHERE, NOWHERE, limit_conn="addresses 3") as authority:
         context = trusting_context(authority)
         held = [await asyncio.open_connection("localhost", port, ssl=context) for _ in range(4)]
         for _, writer in held:  # begun and not ended: nginx counts a connection while a request of its is under way
-            writer.write(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n")
+            writer.write(UNFINISHED)
             await writer.drain()
         lines = [asyncio.create_task(reader.readline()) for reader, _ in held]
         answered, waiting_still = await asyncio.wait(lines, timeout=10, return_when=asyncio.FIRST_COMPLETED)
@@ -215,3 +226,32 @@ async def test_one_address_has_so_many_connections_and_slow_ones_end(folder: Pat
             task.cancel()
         for _, writer in held:
             writer.close()
+
+
+async def test_who_is_slow_is_cut_off(folder: Path) -> None:
+    """A head that goes on and on, a byte at a time, and a body that does not come."""
+    assert (shipped_number("client_header_timeout"), shipped_number("client_body_timeout")) == (10, 20)
+    port = free_port()
+    timeouts = {"client_header_timeout": "1s", "client_body_timeout": "1s"}
+    with running_nginx(folder / "proxy", port, NOWHERE, NOWHERE, **timeouts) as authority:
+        context = trusting_context(authority)
+        endless, silent = [await asyncio.open_connection("localhost", port, ssl=context) for _ in range(2)]
+        silent[1].write(UNFINISHED)
+        began = monotonic()
+        dribbling = asyncio.create_task(dribble(endless[1]))
+        async with asyncio.timeout(15):
+            answers = await asyncio.gather(endless[0].read(), silent[0].read())
+        assert monotonic() - began >= 0.9  # not for anything in what was sent
+        assert all(answer == b"" or answer.startswith(b"HTTP/1.1 408") for answer in answers), answers
+        dribbling.cancel()
+        for _, writer in (endless, silent):
+            writer.close()
+
+
+async def dribble(writer: asyncio.StreamWriter) -> None:
+    """A request's head without an end."""
+    writer.write(b"GET / HTTP/1.1\r\nhost: localhost\r\nx-slow: ")
+    while True:
+        writer.write(b"a")
+        await writer.drain()
+        await asyncio.sleep(0.2)

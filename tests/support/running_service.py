@@ -10,7 +10,7 @@ import uvicorn
 
 from api.app import create_app
 from api.composition import Services, open_services
-from api.serve import _config, bound, listening
+from api.serve import bound, listening, server_config
 from api.settings import Settings
 from api.traces import Traces
 from benchmarks.registration import Registrant, Registration
@@ -40,7 +40,7 @@ async def running_api(
     with bound(settings) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with open_services(settings, public_url=public_url or url, engine=engine, traces=traces) as services:
-            config = _config(create_app(services), listening(settings, port=0), trusted_proxies=None)
+            config = server_config(create_app(services), listening(settings, port=0), settings)
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server._serve(sockets=[listener]))  # without taking over the signals
             _, key = await services.clients.create("window 1", mode="live", scopes=("cases", "compare"))
