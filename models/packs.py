@@ -13,7 +13,7 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
-from models.compile import COMPILER_VERSION
+from models.compile import ANSWERS_VERSION
 from models.errors import ModelError
 from models.manifest import Carrier, Manifest, ModelEntry, Pack, load_manifest, manifest_invalid, parse_manifest
 
@@ -148,7 +148,7 @@ def _own_faults(manifest: Manifest) -> Iterator[str]:
 def _with_contract(entry: ModelEntry) -> ModelEntry:
     if entry.task != "embedding":
         return entry
-    digest = sha256(f"{entry.arithmetic} {COMPILER_VERSION}".encode()).hexdigest()[:16]
+    digest = sha256(f"{entry.arithmetic} {ANSWERS_VERSION}".encode()).hexdigest()[:16]
     return replace(entry, contract=f"own/{digest}")
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from models.alignment import align
-from models.compile import compile_model, dequantise, fold_batch_norms, rewrite_prelu
+from models.compile import compile_model, dequantise, fold_batch_norms
+from models.compile_kernels import rewrite_prelu
 from models.engine import Engine
 from models.image import decode_image
 from models.manifest import load_manifest
