@@ -17,6 +17,7 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 EXIF_ORIENTATION = 0x0112
 UPRIGHT = 1
 JPEG_START = b"\xff\xd8\xff"
+START_OF_SCAN = 0xDA
 NOT_PLAIN = (b"Exif\0\0", b"tiff:Orientation", b"MPF\0")
 """What a JPEG holds that may state an orientation (EXIF 2.32, XMP) or is several pictures (CIPA DC-007)."""
 
@@ -129,13 +130,26 @@ def _read_header(data: bytes, limits: ImageLimits) -> _Header:
 def _plain_jpeg_header(data: bytes) -> _Header | None:
     """Of a JPEG that says nothing of its orientation, and is one picture, as a camera's stream is: in a hundredth of
     the other way's time. None of all others, and of those that cannot be read."""
-    if not data.startswith(JPEG_START) or any(marker in data for marker in NOT_PLAIN):
+    if not data.startswith(JPEG_START):
+        return None
+    segments = data[: scan_start(data)]
+    if not segments or any(marker in segments for marker in NOT_PLAIN):
         return None
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
         return None
     return _Header("JPEG", UPRIGHT, width, height)
+
+
+def scan_start(data: bytes) -> int:
+    """Where a JPEG's segments end and its picture begins (ITU-T T.81, B.1.1.4); 0 if they cannot be followed."""
+    place = 2
+    while data[place : place + 1] == b"\xff" and place + 4 <= len(data):
+        if data[place + 1] == START_OF_SCAN:
+            return place
+        place += 2 + int.from_bytes(data[place + 2 : place + 4])
+    return 0
 
 
 def _any_header(data: bytes) -> _Header:

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from models import image as image_module
 from models.errors import ImageError
-from models.image import Frame, ImageLimits, decode_image, halved_to
+from models.image import Frame, ImageLimits, decode_image, halved_to, scan_start
 
 
 def gradient(width: int = 64, height: int = 48) -> Image.Image:
@@ -56,6 +56,33 @@ def test_orientation_that_only_xmp_states_is_honoured() -> None:
     xmp = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
         <rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>"""
     assert decode_image(coded(gradient(64, 48), "JPEG", xmp=xmp)).pixels.shape == (64, 48, 3)
+
+
+def segment(marker: int, payload: bytes) -> bytes:
+    return bytes([0xFF, marker]) + (2 + len(payload)).to_bytes(2) + payload
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        segment(0xE4, b"what looks like a picture's beginning: \xff\xda"),
+        b"\xff\xff" + segment(0xFE, b"fill")[1:],
+        b"\xff",
+    ],
+    ids=["in another segment", "fill bytes twice", "fill byte"],
+)
+def test_orientation_is_found_behind_other_segments(before: bytes) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = coded(gradient(64, 48), "JPEG", exif=exif)
+    assert decode_image(data[:2] + before + data[2:]).pixels.shape == (64, 48, 3)
+
+
+def test_segments_are_followed_to_where_the_picture_begins() -> None:
+    data = coded(gradient(64, 48), "JPEG")
+    assert scan_start(data) == data.index(b"\xff\xda")
+    assert scan_start(data[:40]) == 0
+    assert scan_start(b"\xff\xd8\xff\xe0\x00\x00" * 3) == 0
 
 
 @pytest.mark.parametrize(
