@@ -18,6 +18,8 @@ EXIF_ORIENTATION = 0x0112
 UPRIGHT = 1
 JPEG_START = b"\xff\xd8\xff"
 START_OF_SCAN = 0xDA
+REFUSED = (ValueError, KeyError)
+"""What simplejpeg raises for bytes that it cannot read; KeyError for a subsampling that nobody has named."""
 NOT_PLAIN = (b"Exif\0\0", b"tiff:Orientation", b"MPF\0")
 """What a JPEG holds that may state an orientation (EXIF 2.32, XMP) or is several pictures (CIPA DC-007)."""
 
@@ -137,7 +139,7 @@ def _plain_jpeg_header(data: bytes) -> _Header | None:
         return None
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(data)
-    except ValueError:
+    except REFUSED:
         return None
     return _Header("JPEG", UPRIGHT, width, height)
 
@@ -180,7 +182,7 @@ def _decode_jpeg(data: bytes) -> NDArray[np.uint8]:
     """libjpeg-turbo in strict mode: a cut or damaged stream is an error, not a grey half."""
     try:
         return np.asarray(simplejpeg.decode_jpeg(data, colorspace="BGR", strict=True))
-    except ValueError as error:
+    except REFUSED as error:
         if "cmyk" in str(error).lower() or "colorspace" in str(error).lower():
             return _decode_other(data)
         raise ImageError("image_truncated", "the JPEG is cut off or damaged; send the whole file") from None

@@ -13,7 +13,7 @@ import pytest
 
 from api.certificates import trusting_context
 from api.errors import ListeningError
-from api.serve import _config, bound, leave_alone_what_stays, listening
+from api.serve import bound, leave_alone_what_stays, listening, server_config
 from api.settings import Settings
 from benchmarks.service import running_service
 
@@ -81,7 +81,7 @@ async def test_where_a_person_comes_from_only_a_trusted_proxy_may_say(
         found.append(scope["client"][0])
 
     settings = Settings(data_dir=tmp_path, trusted_proxies=trusted)
-    config = _config(application, listening(settings, port=1), trusted_proxies=settings.trusted_proxies)
+    config = server_config(application, listening(settings, port=1), settings)
     config.load()
     headers = [(b"x-forwarded-for", b"203.0.113.5")]
     scope = {"type": "websocket", "scheme": "ws", "client": ("10.0.0.9", 1), "headers": headers}
