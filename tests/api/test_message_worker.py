@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,13 @@ from verify.contact_limits import ContactLimits
 from verify.contacts import contact
 from verify.dispatch import LEASE_SECONDS, Dispatch
 from verify.embedded import EmbeddedValkey
+from verify.identity_documents import CIVIL_TIME
 from verify.messages import RETRY_SECONDS
 
 HERE = "https://verify.example"
 MAILBOX = "zhang.sanfeng@example.com"
-NOON = 1795752000.0
-"""In China; the store's clock in tests that mind the time of day."""
+NOON = (datetime.now(CIVIL_TIME) + timedelta(days=1)).replace(hour=12, minute=0).timestamp()
+"""Tomorrow's, in China: the clock in tests that mind the time of day. It must be ahead of the store's own."""
 
 
 def worker_of(office: Office, store: ClockedStore, settings: Settings) -> MessageWorker:

@@ -5,12 +5,13 @@ The older version is the last one before stores had a number for their form, tak
 
 import asyncio
 import io
+import os
 import secrets
 import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from itertools import cycle, islice, product
 from pathlib import Path
@@ -65,6 +66,7 @@ async def places(old_version: Path, tmp_path: Path) -> AsyncIterator[tuple[Store
             home = tmp_path / name
             home.mkdir()
             (home / "keys").symlink_to(tmp_path / "keys")
+            await asyncio.to_thread(prepare, home, program)
             running = running_service(home, program=program, store_url=embedded.url)
             service = await asyncio.to_thread(stack.enter_context, running)
             http = httpx.AsyncClient(base_url=service.url, headers={"Authorization": f"Bearer {key}"}, timeout=20)
@@ -72,6 +74,14 @@ async def places(old_version: Path, tmp_path: Path) -> AsyncIterator[tuple[Store
             if name == "old":
                 await errand(found * STEPS, number=0)
         yield store, found
+
+
+def prepare(home: Path, program: Sequence[str | Path]) -> None:
+    """Compile the weights as this version does it, where nobody else looks."""
+    (home / "models").mkdir()
+    (home / "models" / "sources").symlink_to(default_data_dir().absolute() / "models" / "sources")
+    environment = {**os.environ, "HEYAN_DATA_DIR": str(home)}
+    subprocess.run([*program, "models", "prepare"], env=environment, check=True, capture_output=True)
 
 
 async def errand(at: "list[httpx.AsyncClient]", *, number: int) -> tuple[str, str]:
