@@ -15,13 +15,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import binomtest, rankdata
 
+from benchmarks.recognition import THREADS
 from models.engine import Engine
 from models.errors import ImageError
 from models.image import decode_image
 
 Floats = NDArray[np.float64]
-
-THREADS = 2
 
 
 def live_probabilities(photos: Sequence[Path], *, engine: Engine, advance: Callable[[], object]) -> dict[Path, float]:

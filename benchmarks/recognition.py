@@ -1,5 +1,6 @@
 """Embeds the images of a protocol, once each, and compares its pairs."""
 
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from models.errors import ImageError
 from models.image import Frame, decode_image
 from models.portrait import BYSTANDER
 
-THREADS = 2
-"""Beside ONNX Runtime, which releases the GIL; each run uses one thread."""
+THREADS = os.cpu_count() or 1
+"""Images at once: ONNX Runtime releases the GIL, and each of its runs uses one thread."""
 
 
 @dataclass(frozen=True, slots=True)
