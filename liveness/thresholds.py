@@ -100,6 +100,9 @@ class SignalThresholds:
     """Least answer at which texture is judged: paint has to be thick to be seen, and a weak answer is mostly noise."""
 
 
+ALTERNATIVE = " or "
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FusionThresholds:
     """Which signals must pass, which reject, and what the supporting ones weigh."""
@@ -107,6 +110,7 @@ class FusionThresholds:
     rejecting: tuple[str, ...]
     """Signals that reject when they fail; the failure of another only leaves it without score."""
     required: Mapping[Repertoire, tuple[str, ...]]
+    """Names of signals; of several with `ALTERNATIVE` between them one is enough."""
     weights: Mapping[str, float]
     """Of supporting signals; `more_cues` is that more cues were asked and answered."""
     trust: float

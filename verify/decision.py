@@ -10,6 +10,7 @@ from enum import StrEnum
 from math import isfinite
 
 from liveness.report import CueOutcome, Status
+from liveness.thresholds import ALTERNATIVE
 from verify.evidence import Evidence
 from verify.policy import Policy
 
@@ -130,10 +131,10 @@ def _compared(evidence: Evidence, policy: Policy) -> Decision | None:
 
 
 def _conclusive(evidence: Evidence, policy: Policy) -> Decision | None:
-    """The required signals pass: missing liveness evidence is never a pass."""
+    """The required signals pass, of alternatives one: missing liveness evidence is never a pass."""
     required = policy.liveness.fusion.required.get(evidence.liveness.repertoire, ())
     passed = {signal.name for signal in evidence.liveness.signals if signal.status is Status.PASS}
-    unclear = next((name for name in required if name not in passed), None)
+    unclear = next((each for each in required if passed.isdisjoint(each.split(ALTERNATIVE))), None)
     if required and unclear is None:
         return None
     return Referred(Reason.LIVENESS_INCONCLUSIVE, unclear)

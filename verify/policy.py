@@ -9,12 +9,12 @@ from importlib.resources import files
 import msgspec
 
 from liveness.assessment import SIGNALS
-from liveness.thresholds import FusionThresholds, LivenessThresholds
+from liveness.thresholds import ALTERNATIVE, FusionThresholds, LivenessThresholds
 from verify.calibration import CalibrationError, Level, load_calibration, parse_calibration
 from verify.fraud_policy import FraudPolicy
 
-DEFAULT = "open-3"
-DEFAULTS = (DEFAULT, "mobilefacenet-1")
+DEFAULT = "open-4"
+DEFAULTS = (DEFAULT, "mobilefacenet-2")
 """Where none is named: the first of these that is for the embeddings of the models in use."""
 
 
@@ -172,5 +172,5 @@ def _calibrated(content: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _named(fusion: FusionThresholds) -> set[str]:
-    required = {name for names_ in fusion.required.values() for name in names_}
+    required = {name for each in fusion.required.values() for one in each for name in one.split(ALTERNATIVE)}
     return required | set(fusion.rejecting) | set(fusion.weights)

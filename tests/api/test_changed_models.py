@@ -19,7 +19,7 @@ from models.engine import Engine
 from verify.policy import load_policy
 from verify.reference_contract import OUTDATED
 
-OTHER = load_policy("mobilefacenet-1")
+OTHER = load_policy("mobilefacenet-2")
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_without_a_policy_for_its_weights_no_service_starts(
     refused = run("serve", "--port", "0")
     assert (refused.exit_code, "policy_missing" in refused.stderr) == (2, True)
     assert "heyan-bench calibrate" in refused.stderr
-    monkeypatch.setenv("HEYAN_POLICY", "open-3")
+    monkeypatch.setenv("HEYAN_POLICY", "open-4")
     mismatched = run("serve", "--port", "0")
     assert (mismatched.exit_code, "policy_contract_mismatch" in mismatched.stderr) == (2, True)
 

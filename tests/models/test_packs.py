@@ -154,7 +154,7 @@ def test_files_that_are_known_need_no_manifest(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"whatever is called so")
     found = find_pack(f"{tmp_path}/")
     assert (found.title, found.folder) == ("scrfd_500m_mobilefacenet", tmp_path)
-    assert found.contract == load_policy("mobilefacenet-1").contract
+    assert found.contract == load_policy("mobilefacenet-2").contract
     assert refused(tmp_path, tmp_path / "data").code == "licence_not_accepted"
     accept(tmp_path / "data", found, by="a test", now=NOW)
     assert refused(tmp_path, tmp_path / "data").code == "model_checksum_mismatch"
@@ -270,7 +270,7 @@ def test_every_described_pack_can_be_understood() -> None:
 
 def test_the_example_is_a_pack_for_which_a_policy_comes(tmp_path: Path) -> None:
     (tmp_path / "heyan-pack.toml").write_text(EXAMPLE.read_text("utf-8"), "utf-8")
-    assert find_pack(str(tmp_path)).contract == load_policy("mobilefacenet-1").contract
+    assert find_pack(str(tmp_path)).contract == load_policy("mobilefacenet-2").contract
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +308,7 @@ class TestSharedWeights:
 
     def test_people_are_told_apart(self, other: Engine, portraits: dict[str, bytes]) -> None:
         frames = {name: decode_image(photo) for name, photo in portraits.items()}
-        threshold = load_policy("mobilefacenet-1").similarity
+        threshold = load_policy("mobilefacenet-2").similarity
         for name, frame in frames.items():
             for another, probe in frames.items():
                 same = name == another or (name.startswith("person") and name[:8] == another[:8])

@@ -112,7 +112,7 @@ CONVINCING = Evidence(
         complete=True,
         signals=tuple(
             Signal(name=name, raw=0.1, score=1.0, status=Status.PASS)
-            for name in ("relief", "nose", "same_face", "passive")
+            for name in ("relief", "nose", "same_face", "unbroken", "passive")
         ),
         light=None,
         trust=0.9,

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from liveness.challenge import Cue, Repertoire
 from liveness.report import CueOutcome, CueReport, LivenessReport, Signal, Status
+from liveness.thresholds import ALTERNATIVE
 from verify.decision import NOT_VERIFIED, Accepted, Decision, Reason, Referred, Rejected, Retry, decide, public_outcome
 from verify.evidence import Evidence
 from verify.policy import load_policy
@@ -23,7 +24,7 @@ def signal(name: str, status: Status) -> Signal:
 
 
 REQUIRED = POLICY.liveness.fusion.required[Repertoire.ALL]
-PASSING = tuple(signal(name, Status.PASS) for name in REQUIRED)
+PASSING = tuple(signal(name, Status.PASS) for each in REQUIRED for name in each.split(ALTERNATIVE))
 CUES = tuple(answered(cue) for cue in (Cue.TURN_LEFT, Cue.TURN_RIGHT, Cue.LOOK_UP))
 LIVENESS = LivenessReport(
     repertoire=Repertoire.ALL, cues=CUES, complete=True, signals=PASSING, light=None, trust=0.9, frames=80
@@ -46,6 +47,12 @@ CONVINCING = Evidence(
 def with_signal(status: Status, name: str = "relief") -> LivenessReport:
     others = tuple(each for each in PASSING if each.name != name)
     return replace(LIVENESS, signals=(signal(name, status), *others))
+
+
+def with_signals(status: Status, *names: str, missing: str | None = None) -> LivenessReport:
+    """Signals of these names have a status, one is missing, and all others pass."""
+    others = tuple(each for each in PASSING if each.name not in (*names, missing))
+    return replace(LIVENESS, signals=(*(signal(name, status) for name in names), *others))
 
 
 def with_outcome(outcome: CueOutcome) -> LivenessReport:
@@ -80,6 +87,16 @@ def test_convincing_evidence_is_accepted() -> None:
         ({"liveness": replace(LIVENESS, signals=())}, Referred(Reason.LIVENESS_INCONCLUSIVE, REQUIRED[0])),
         ({"liveness": with_signal(Status.FAIL, "light")}, Rejected(Reason.LIVENESS, "light")),
         ({"liveness": with_signal(Status.INCONCLUSIVE, "light")}, Accepted()),
+        ({"liveness": with_signal(Status.INCONCLUSIVE, "unbroken")}, Accepted()),
+        (
+            {"liveness": with_signals(Status.INCONCLUSIVE, "light", "unbroken")},
+            Referred(Reason.LIVENESS_INCONCLUSIVE, "light or unbroken"),
+        ),
+        ({"liveness": with_signals(Status.PASS, "light", missing="unbroken")}, Accepted()),
+        (
+            {"liveness": with_signals(Status.INCONCLUSIVE, "light", missing="unbroken")},
+            Referred(Reason.LIVENESS_INCONCLUSIVE, "light or unbroken"),
+        ),
         ({"liveness": with_signal(Status.FAIL, "perspective")}, Accepted()),
         ({"liveness": replace(LIVENESS, trust=0.1)}, Referred(Reason.LIVENESS_INCONCLUSIVE, "trust")),
         ({"liveness": replace(LIVENESS, trust=NAN)}, Referred(Reason.LIVENESS_INCONCLUSIVE, "trust")),

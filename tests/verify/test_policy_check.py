@@ -48,6 +48,7 @@ def test_an_own_policy_is_read_as_it_stands() -> None:
         (changed("pace", '{ does = "refer", at_least = 0 }'), "`fraud.pace.at_least`"),
         (changed("pace", '{ do = "refer", does = "refer", at_least = 9 }'), "`fraud.pace.do`"),
         (changed("all", "[]"), "`liveness.fusion.required`"),
+        (changed("all", '["relief", "light or glitter"]'), "glitter"),
         (changed("more_cues", "-1.0"), "`liveness.fusion.weights`"),
     ],
 )
