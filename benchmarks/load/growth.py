@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, pairwise
 from random import Random
+from time import monotonic
 
 import httpx
 from websockets.asyncio.client import connect
@@ -14,12 +15,13 @@ from benchmarks.load.gauges import rss_mb
 from benchmarks.load.player import Player
 from benchmarks.load.reels import FRAMES_PER_SECOND, Reel
 from benchmarks.load.room import ANSWER_SECONDS
-from benchmarks.load.visit import NOBODY
+from benchmarks.load.visit import LONGEST_SECONDS, NOBODY, Visit, opened
 from benchmarks.phone.online import HEADER, NO_NONCE, PROTOCOL, Grant, Message, Phone
 from benchmarks.registration import Registrant, Registration
 from benchmarks.service import Service
 
-PHONES = 4
+PHONES = 8
+"""Some more than half of what the smallest machine carries; whoever finds no place waits as it is told."""
 FRAMES = 16
 """Of one session; then the phone gives up."""
 WARM_UP_SHARE = 0.25
@@ -27,6 +29,8 @@ WARM_UP_SHARE = 0.25
 PARTS = 10
 """Readings of the memory on the way."""
 ENDS = frozenset({"result", "problem"})
+NO_PLACE = "no_place"
+"""How a session ends that the service had no place for in two minutes."""
 SETTLE_SECONDS = 16.0
 """A session that has ended is kept for whoever resumes: as long as `HEYAN_RESUME_SECONDS` says, 15 s."""
 
@@ -118,7 +122,9 @@ async def _granted(phone: Phone, reel: Reel, number: int) -> Grant:
 
 async def _short(phone: Phone, grant: Grant, player: Player) -> str:
     """Open, claim, show the face for two seconds, give up: how it ended."""
-    attempt = await phone.open(grant)
+    attempt, _ = await opened(phone, grant, Visit(), until=monotonic() + LONGEST_SECONDS)
+    if attempt is None:
+        return NO_PLACE
     async with connect(attempt.stream, subprotocols=[PROTOCOL], compression=None) as socket:
         await socket.send(json.dumps({"type": "claim", "secret": attempt.secret}))
         await socket.recv()

@@ -92,15 +92,19 @@ async def attempted(person: Entered, player: Player, found: Visit, *, until: flo
     Raises:
         httpx.HTTPError: the service refused something else than a session.
     """
-    attempt, waited = await _opened(person.phone, person.grant, found, until=until)
+    attempt, waited = await opened(person.phone, person.grant, found, until=until)
     if attempt is not None:
         found.opened = True
         await _captured(attempt, player, found)
     return waited
 
 
-async def _opened(phone: OnlinePhone, grant: Grant, found: Visit, *, until: float) -> tuple[Attempt | None, float]:
-    """A session, and the seconds that were waited for it; None if there was no place until the end."""
+async def opened(phone: OnlinePhone, grant: Grant, found: Visit, *, until: float) -> tuple[Attempt | None, float]:
+    """A session, and the seconds that were waited for it; None if there was no place `until` (monotonic seconds).
+
+    Raises:
+        httpx.HTTPError: the service refused for another reason than that it is full.
+    """
     waited = 0.0
     while True:
         try:
