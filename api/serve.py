@@ -14,6 +14,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
+from api.allocator import give_memory_back
 from api.app import create_app
 from api.certificates import ServerCertificate, lan_addresses, local_names, server_certificate
 from api.composition import open_services
@@ -99,6 +100,7 @@ def run(settings: Settings, *, announce: Callable[[Listening], None]) -> None:
         models.errors.ModelError, verify.policy.PolicyError, verify.errors.Unavailable: see `open_services`.
         ListeningError: nobody can listen on that address.
     """
+    give_memory_back()
     with bound(settings) as listener:
         where = listening(settings, port=listener.getsockname()[1])
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
