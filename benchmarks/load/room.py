@@ -102,6 +102,8 @@ class Room:
             cut, place = divmod(number, len(self.reels))
             visits.append(await visit(http, self.reels[place], number=number, cut=cut, until=until))
             advance()
+            if not visits[-1].opened:  # told to come again when the time will be up: more cases would only be load
+                break
         return visits
 
 

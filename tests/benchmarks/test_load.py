@@ -3,10 +3,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,17 +19,17 @@ from typer.testing import CliRunner
 from benchmarks.cli import app
 from benchmarks.commands import memory as memory_command
 from benchmarks.commands.service import figures, verdict
-from benchmarks.load import growth
+from benchmarks.load import growth, room
 from benchmarks.load.gauges import Reading, bucket_quantile, quantile, since
 from benchmarks.load.knee import FRAME_P95_MS, carried, find_knee, numbers_of_phones
 from benchmarks.load.player import CUTS, Player
 from benchmarks.load.reels import LIT, Clip, Reel, Take
-from benchmarks.load.room import Figures, _per_hour
+from benchmarks.load.room import Figures, Room, _per_hour
 from benchmarks.load.scaling import Step
 from benchmarks.load.strips import ROW, Strips, StripShutter
 from benchmarks.load.visit import Visit
 from benchmarks.phone.camera import Camera
-from benchmarks.service import running_service
+from benchmarks.service import Service, running_service
 
 GOOD = Figures(
     phones=4,
@@ -202,6 +205,18 @@ async def test_a_machine_that_carries_nothing_is_told_so() -> None:
     found = await find_knee(attempt, most=12)
     assert (found.knee, found.accepted_lost, figures(found)["knee_phones"]) == (None, 2, 0)
     assert "does not carry" in verdict(found)
+
+
+async def test_whoever_is_told_to_come_again_after_the_end_opens_no_more_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    visits = iter([Visit(outcome="accepted", opened=True), Visit(refused=3)])
+
+    async def next_visit(*_: object, **__: object) -> Visit:
+        return next(visits)
+
+    monkeypatch.setattr(room, "visit", next_visit)
+    there = Room(cast(Service, None), [cast(Reel, None)])
+    found = await there._phone(cast(httpx.AsyncClient, None), inf, lambda: None)
+    assert [each.opened for each in found] == [True, False]
 
 
 def test_what_an_hour_carries_follows_from_how_long_each_takes() -> None:
