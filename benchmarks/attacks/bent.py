@@ -34,9 +34,15 @@ class BentSheet:
     def over(self, behind: NDArray[np.uint8], pose: SheetPose) -> NDArray[np.uint8]:
         """The same before something else, uint8 (640, 480, 3) BGR."""
         x, y, met = self._map(pose)
-        paper = cv2.remap(self.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        share = (cv2.remap(self.cover, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) * met)[..., None]
-        return np.asarray(paper * share + behind * (1 - share), np.uint8)
+        picture = cv2.cvtColor(self.picture, cv2.COLOR_BGR2BGRA)  # OpenCV samples four channels three times as fast
+        seen = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        paper = cv2.cvtColor(seen, cv2.COLOR_BGRA2BGR)
+        share = cv2.remap(self.cover, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) * met
+        drawn = cv2.copyTo(paper, (share > 0).astype(np.uint8), behind.copy())
+        edge = (share > 0) & (share < 1)
+        some = share[edge][:, None]
+        drawn[edge] = (paper[edge] * some + behind[edge] * (1 - some)).astype(np.uint8)
+        return np.asarray(drawn, np.uint8)
 
     def coverage(self, pose: SheetPose) -> Coverage:
         """Where the paper is."""

@@ -45,15 +45,16 @@ class ScreenHolder:
 
     def _lit(self, sheet: Sheet, pose: SheetPose) -> Picture:
         """The sheet's picture under the screen's own light and grid; moire comes of sampling the grid by itself."""
-        seen = sheet.render(pose).astype(np.float32)
-        places = sheet.on_sheet(pose)
+        seen = sheet.render(pose)
+        x, y = cv2.split(sheet.on_sheet(pose))
         height, width = sheet.picture.shape[:2]
-        on = np.all((places >= 0) & (places < np.array([width, height])), axis=-1, keepdims=True)
-        phase = places * np.float32(2 * np.pi * self._pixels_high / height)
-        grid = 1 - GRID_DEPTH * (0.5 + 0.25 * np.cos(phase[..., 0]) + 0.25 * np.cos(phase[..., 1]))
-        colour = np.stack([np.cos(phase[..., 0] + shift) for shift in (0.0, 2.1, 4.2)], axis=-1)
-        lit = BLACK + seen * WHITE_GAIN * grid[..., None] * (1 + 0.35 * GRID_DEPTH * colour)
-        return np.clip(np.where(on, lit, seen), 0, 255).astype(np.uint8)
+        on = ((x >= 0) & (x < width) & (y >= 0) & (y < height)).astype(np.uint8)
+        across, down = (places * np.float32(2 * np.pi * self._pixels_high / height) for places in (x, y))
+        wave = np.cos(across)
+        grid = 1 - GRID_DEPTH * (0.5 + 0.25 * wave + 0.25 * np.cos(down))
+        waves = (wave, np.cos(across + 2.1), np.cos(across + 4.2))
+        lit = cv2.merge([_pixels(plane, grid, each) for plane, each in zip(cv2.split(seen), waves, strict=True)])
+        return np.asarray(cv2.copyTo(lit, on, seen), np.uint8)
 
 
 def still(picture: Picture) -> Player:
@@ -79,6 +80,16 @@ def screen_before(
         hands=hands,
         hold_still=hold_still,
     )
+
+
+def _pixels(plane: Picture, grid: NDArray[np.float32], wave: NDArray[np.float32]) -> Picture:
+    """One colour of a picture as a screen's pixels of that colour show it: grid and waves, all (H, W)."""
+    lit = plane.astype(np.float32)
+    lit *= WHITE_GAIN
+    lit *= grid
+    lit *= 1 + 0.35 * GRID_DEPTH * wave
+    lit += BLACK
+    return np.clip(lit, 0, 255, out=lit).astype(np.uint8)
 
 
 def _with_rim(picture: Picture) -> Picture:

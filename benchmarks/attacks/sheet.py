@@ -1,6 +1,7 @@
 """A flat picture in front of the camera: a plane under perspective."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -52,9 +53,8 @@ class Sheet:
     def on_sheet(self, pose: SheetPose) -> NDArray[np.float32]:
         """For every pixel of the frame, where it looks at the picture: float32 (640, 480, 2) pixels of the picture."""
         back = cv2.getPerspectiveTransform(self._frame_corners(pose), self._picture_corners())
-        across, down = np.meshgrid(np.arange(FRAME_SIZE[0]), np.arange(FRAME_SIZE[1]))
-        grid = np.stack([across, down], axis=-1).astype(np.float32)
-        return np.asarray(cv2.perspectiveTransform(grid.reshape(1, -1, 2), back).reshape(grid.shape), np.float32)
+        places = _places()
+        return np.asarray(cv2.perspectiveTransform(places.reshape(1, -1, 2), back).reshape(places.shape), np.float32)
 
     def _picture_corners(self) -> NDArray[np.float32]:
         height, width = self.picture.shape[:2]
@@ -70,6 +70,13 @@ class Sheet:
         depth = np.maximum(pose.distance_cm - held[:, 2], 2.0)
         middle = np.array(FRAME_SIZE) / 2
         return (held[:, :2] / depth[:, None] * FOCAL_PX + middle).astype(np.float32)
+
+
+@cache
+def _places() -> NDArray[np.float32]:
+    """(x, y) of each pixel of the frame, float32 (640, 480, 2)."""
+    across, down = np.meshgrid(np.arange(FRAME_SIZE[0]), np.arange(FRAME_SIZE[1]))
+    return np.stack([across, down], axis=-1).astype(np.float32)
 
 
 def turn(pose: SheetPose) -> NDArray[np.float64]:
