@@ -18,6 +18,8 @@ SIDE = 64
 FREQUENCIES = 16
 BITS = FREQUENCIES * FREQUENCIES
 BYTES = BITS // 8
+PARTS = BITS // 16
+"""Of a fingerprint, 16 bits each."""
 LARGEST_PRODUCT = 200_000
 """Multiplications from some more of which on OpenBLAS shares a product among threads, whatever else wants the cores."""
 
@@ -44,6 +46,22 @@ def distances(ones: Fingerprints, others: Fingerprints) -> NDArray[np.int64]:
     """Bits that differ, (N, M) of 0 to 256, of each of `ones` from each of `others`."""
     apart = np.bitwise_count(ones[:, None, :] ^ others[None, :, :])
     return np.asarray(apart.sum(axis=2, dtype=np.int64), np.int64)
+
+
+def near(ones: Fingerprints, others: Fingerprints, *, bits: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Which of `others` may lie within `bits` of one of `ones`, and for each of these places which do: (N, places).
+
+    Two that differ in so few bits agree in all parts but that many (the pigeonhole principle, as in Norouzi, Punjani &
+    Fleet, "Fast search in Hamming space with multi-index hashing", CVPR 2012): whatever shares fewer parts with all of
+    `ones` together is passed over, which is nearly everything. No pair within `bits` is missed.
+    """
+    agree = np.zeros(len(others), np.uint8)
+    for one, other in zip(ones.view(np.uint16).T, others.view(np.uint16).T, strict=True):
+        known = np.zeros(1 << 16, np.uint8)
+        known[one] = 1
+        agree += known[other]
+    places = np.flatnonzero(agree >= max(0, PARTS - bits))
+    return places, distances(ones, others[places]) <= bits
 
 
 def distinct(prints: Fingerprints, *, apart: int) -> Fingerprints:

@@ -13,23 +13,28 @@ out. Frames are sealed under their person's key. Each window holds no more than 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from models.embedding import Embedding, cosine
-from models.fingerprint import Fingerprints, distances, distinct, fingerprints
+from models.fingerprint import Fingerprints, distinct, fingerprints, near
 from verify.casefile import Case, CaseFile, Mode, ReferenceState, Subject, decode_case, decode_subject
 from verify.connection import Script, text
 from verify.errors import Gone
-from verify.fraud import DIGEST_BYTES, FraudEvidence, Traces
+from verify.fraud import FraudEvidence, Traces
 from verify.fraud_policy import FraudPolicy
 from verify.references import blob_name, reference_binding
 from verify.store import Store
 from verify.vault import Vault
+
+Digests = NDArray[np.uint64]
+"""(N,): a shortened hash of each frame's bytes."""
 
 FACES = "fraud:faces"
 FRAMES = "{fraud}:frames"
@@ -124,11 +129,8 @@ class FraudMemory:
         then nobody is accepted anyway."""
         if face is None:
             return None
-        cases = await self.store.fields([(case, "case") for case, _ in places])
-        people = await self.store.fields([(case, f"subject:{other}") for case, other in places])
-        comparable = await asyncio.to_thread(
-            _comparable, cases, people, face=face, mode=own.mode, person=subject.person
-        )
+        found = await self.store.several_fields([(case, ("case", f"subject:{other}")) for case, other in places])
+        comparable = await asyncio.to_thread(_comparable, found, face=face, mode=own.mode, person=subject.person)
         blobs = await self.store.blobs([(case.id, blob_name(other)) for case, other in comparable])
         return await asyncio.to_thread(self._largest_cosine, face, comparable, blobs)
 
@@ -175,15 +177,16 @@ class FraudMemory:
     def _compare_frames(
         self, traces: Traces, others: Iterable[bytes], since: float
     ) -> tuple[float | None, float | None]:
-        own = distinct(fingerprints(traces.fingerprints), apart=self.policy.frames_distinct_bits)
-        digests = _digests(traces.digests)
         opened = [found for content in others if (found := self._opened(content, since)) is not None]
-        same = max((float(np.isin(digests, seen).sum()) for _, seen in opened), default=None)
+        if not opened:
+            return None, None
+        own = distinct(fingerprints(traces.fingerprints), apart=self.policy.frames_distinct_bits)
+        same = _most_same(_digests(traces.digests), [digests for _, digests in opened])
         if len(own) < self.policy.frames_least:
             return same, None
-        return same, max((self._shared(own, seen) for seen, _ in opened), default=None)
+        return same, _most_similar(own, [prints for prints, _ in opened], bits=self.policy.frames_bits)
 
-    def _opened(self, content: bytes, since: float) -> "tuple[Fingerprints, np.ndarray] | None":
+    def _opened(self, content: bytes, since: float) -> tuple[Fingerprints, Digests] | None:
         """Fingerprints and digests of another session; None if it is too old or was erased."""
         kept = msgspec.msgpack.decode(content, type=_Frames)
         if kept.at < since:
@@ -196,9 +199,6 @@ class FraudMemory:
             return None
         prints, digests = msgspec.msgpack.decode(opened, type=tuple[bytes, bytes])
         return fingerprints(prints), _digests(digests)
-
-    def _shared(self, own: Fingerprints, others: Fingerprints) -> float:
-        return float((distances(own, others).min(axis=1) <= self.policy.frames_bits).mean())
 
     async def _people_from(
         self, kind: str, where: str | None, subject: Subject, now: float, *, most: float
@@ -221,13 +221,11 @@ def network_of(address: str) -> str:
 
 
 def _comparable(
-    cases: Sequence[bytes | None], people: Sequence[bytes | None], *, face: Embedding, mode: Mode, person: str
+    places: Iterable[Sequence[bytes | None]], *, face: Embedding, mode: Mode, person: str
 ) -> list[tuple[Case, Subject]]:
     """Other people of this mode with a template of the same weights. A case whose key is gone has none."""
     found = (
-        (decode_case(case), decode_subject(other))
-        for case, other in zip(cases, people, strict=True)
-        if case is not None and other is not None
+        (decode_case(case), decode_subject(other)) for case, other in places if case is not None and other is not None
     )
     return [
         (case, other)
@@ -245,8 +243,29 @@ def _frames_binding(subject_id: str) -> tuple[str, ...]:
     return (subject_id, "frames")
 
 
-def _digests(content: bytes) -> "np.ndarray":
-    return np.unique(np.frombuffer(content, np.dtype(f"V{DIGEST_BYTES}")).view(np.uint64))
+def _digests(content: bytes) -> Digests:
+    return np.frombuffer(content, np.uint64)
+
+
+def _most_same(own: Digests, others: Sequence[Digests]) -> float:
+    """How many different frames came to the byte in that one of several other sessions which has most of them."""
+    sessions, digests = _joined(others)
+    came = np.isin(digests, own)
+    found = set(zip(sessions[came].tolist(), digests[came].tolist(), strict=True))
+    return float(max(Counter(session for session, _ in found).values(), default=0))
+
+
+def _most_similar(own: Fingerprints, others: Sequence[Fingerprints], *, bits: int) -> float:
+    """Share of own frames of which that one of several other sessions has a near-identical one which has most."""
+    sessions, prints = _joined(others)
+    places, close = near(own, prints, bits=bits)
+    shares = (close[:, sessions[places] == session].any(axis=1).mean() for session in set(sessions[places].tolist()))
+    return float(max(shares, default=0.0))
+
+
+def _joined(parts: Sequence[NDArray[np.uint64]]) -> tuple[NDArray[np.intp], NDArray[np.uint64]]:
+    """All rows of several arrays, and of each row in which of them it was."""
+    return np.repeat(np.arange(len(parts)), [len(part) for part in parts]), np.concatenate(parts)
 
 
 def _window(member: str, now: float, seconds: float, most: int) -> list[str | bytes | int]:

@@ -305,6 +305,11 @@ class Store:
         commands = [("HGET", self._file(case_id), name) for case_id, name in places]
         return await self._connection.ask_all(*commands) if commands else []
 
+    async def several_fields(self, places: Sequence[tuple[str, Sequence[str]]]) -> list[list[bytes | None]]:
+        """Some fields of each of these cases' records, in one round trip."""
+        commands = [("HMGET", self._file(case_id), *names) for case_id, names in places]
+        return await self._connection.ask_all(*commands) if commands else []
+
     async def blobs(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
         """One blob of each of these cases, in one round trip."""
         commands = [("GET", self._blob(case_id, name)) for case_id, name in places]

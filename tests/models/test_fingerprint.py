@@ -1,9 +1,11 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.fingerprint import BYTES, distances, distinct, fingerprint, fingerprints
+from models.fingerprint import BYTES, distances, distinct, fingerprint, fingerprints, near
 from models.image import decode_image
 
 Picture = NDArray[np.uint8]
@@ -77,3 +79,26 @@ def test_what_stands_still_is_one_picture() -> None:
 def test_half_a_fingerprint_is_none() -> None:
     with pytest.raises(ValueError, match="reshape"):
         fingerprints(bytes(BYTES - 8))
+
+
+@given(seed=st.integers(0, 2**32 - 1), bits=st.integers(0, 40), flipped=st.integers(0, 40), ones=st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_what_is_near_is_never_passed_over(seed: int, bits: int, flipped: int, ones: int) -> None:
+    rng = np.random.default_rng(seed)
+    own = fingerprints(rng.bytes(ones * BYTES))
+    others = np.concatenate([own, fingerprints(rng.bytes(20 * BYTES))])
+    wrong = np.unpackbits(others.view(np.uint8), axis=1)
+    for row in wrong:
+        row[rng.choice(row.size, flipped, replace=False)] ^= 1
+    others = fingerprints(np.packbits(wrong, axis=1).tobytes())
+    places, close = near(own, others, bits=bits)
+    expected = distances(own, others) <= bits
+    assert np.array_equal(close, expected[:, places])
+    assert not expected[:, np.setdiff1d(np.arange(len(others)), places)].any()
+
+
+def test_hardly_any_other_picture_is_looked_at_closely() -> None:
+    rng = np.random.default_rng(5)
+    own, others = fingerprints(rng.bytes(160 * BYTES)), fingerprints(rng.bytes(4000 * BYTES))
+    places, _ = near(own, others, bits=12)
+    assert len(places) < 0.01 * len(others)
