@@ -9,6 +9,7 @@ from rich.console import Console
 
 from benchmarks.calibration.derive import CalibratingError
 from benchmarks.calibration.labelled import LabelsError
+from benchmarks.load.room import PicturesUsedUpError
 from benchmarks.outcome_file import OutcomeFileError
 from benchmarks.pairs_file import PairsError
 from benchmarks.photos import PhotosError
@@ -31,6 +32,7 @@ KNOWN = (
     PhotosError,
     PolicyError,
     ServiceError,
+    PicturesUsedUpError,
 )
 """Errors with a stable code and a message for people."""
 

@@ -30,8 +30,10 @@ NAN = float("nan")
 
 def service(
     phones: Annotated[int, typer.Option(min=1, max=500, help="the most to step up to")] = 48,
-    seconds: Annotated[float, typer.Option(min=1, max=600, help="for which visits begin, in each step")] = 30.0,
-    people: Annotated[int, typer.Option(min=1, max=MOST_PEOPLE, help="simulated people, rendered beforehand")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="for which visits begin, in each step")] = 60.0,
+    people: Annotated[
+        int, typer.Option(min=1, max=MOST_PEOPLE, help="simulated people, rendered beforehand")
+    ] = MOST_PEOPLE,
     as_json: JsonFile = None,
     html: HtmlFile = None,
     docs: DocsFile = None,

@@ -9,16 +9,19 @@ from random import Random
 from benchmarks.load.reels import TIMES, Clip, Reel, Take
 from benchmarks.load.strips import Strips
 
-CUTS = 6
+CUTS = 8
 """Ways to cut a picture at its top, and as many at its bottom."""
+SESSIONS = CUTS**2
+"""Of one person; one more would show what was shown before, and be refused as a replay."""
 
 
 class Player:
-    """One session of one person. `number` tells it from the person's other sessions: none shows the same pictures."""
+    """One session of one person. `number` tells it from the person's other sessions: of `SESSIONS` in a row no two show
+    the same pictures."""
 
     def __init__(self, reel: Reel, *, number: int, rng: Random) -> None:
         self._reel = reel
-        self._top, self._bottom = divmod(number % CUTS**2, CUTS)
+        self._top, self._bottom = divmod(number % SESSIONS, CUTS)
         self._left = {cue: rng.sample(takes, len(takes)) for cue, takes in reel.takes.items()}
         self._cue = rng.choice(list(reel.takes))
         self._take = self._left[self._cue][-1]

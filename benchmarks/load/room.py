@@ -10,15 +10,28 @@ from time import monotonic, process_time
 import httpx
 
 from benchmarks.load.gauges import bucket_quantile, quantile, read_metrics, since, tree_cpu_seconds
+from benchmarks.load.player import SESSIONS
 from benchmarks.load.reels import Reel
 from benchmarks.load.visit import Visit, visit
 from benchmarks.service import Service
+from verify.policy import load_policy
 
 ANSWER_SECONDS = 60.0
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 Milliseconds = dict[str, float | None]
 """By percentile; None where nothing was measured."""
+
+
+class PicturesUsedUpError(Exception):
+    """`pictures_used_up`: further sessions would show pictures that were shown before, and be refused as replays."""
+
+    def __init__(self, people: int) -> None:
+        super().__init__(
+            f"{people} people make {people * SESSIONS} sessions that differ, and all were played: render more --people,"
+            " or let fewer --phones come, or for fewer --seconds"
+        )
+        self.code = "pictures_used_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +73,7 @@ class Room:
         """So many phones begin visits for so many seconds, and end those; `advance` after each visit.
 
         Raises:
+            PicturesUsedUpError: too many visits for so few people.
             httpx.HTTPError: the service refused something else than a session.
         """
         headers = {"Authorization": f"Bearer {self.service.api_key}"}
@@ -70,7 +84,7 @@ class Room:
             started, own, theirs = monotonic(), process_time(), tree_cpu_seconds(self.service.process.pid)
             before = await read_metrics(http, at=started)
             until = started + seconds
-            visits = asyncio.gather(*(self._phone(http, until, advance) for _ in range(phones)))
+            visits = asyncio.gather(*(self._phone(http, until, advance, phones=phones) for _ in range(phones)))
             await asyncio.wait({visits}, timeout=seconds)
             after = await read_metrics(http, at=monotonic())
             ended = [each for own_visits in await visits for each in own_visits]
@@ -95,11 +109,19 @@ class Room:
             load_cpu_share=round((process_time() - own) / took, 3),
         )
 
-    async def _phone(self, http: httpx.AsyncClient, until: float, advance: Callable[[], object]) -> list[Visit]:
+    def _forgotten(self, phones: int) -> bool:
+        """Whether the service has forgotten the frames of a session by the time when its pictures come again."""
+        return len(self.reels) * SESSIONS >= load_policy().fraud.frames_most + phones
+
+    async def _phone(
+        self, http: httpx.AsyncClient, until: float, advance: Callable[[], object], *, phones: int
+    ) -> list[Visit]:
         visits: list[Visit] = []
         while monotonic() < until:
             number = next(self.numbers)
             cut, place = divmod(number, len(self.reels))
+            if cut >= SESSIONS and not self._forgotten(phones):
+                raise PicturesUsedUpError(len(self.reels))
             visits.append(await visit(http, self.reels[place], number=number, cut=cut, until=until))
             advance()
             if not visits[-1].opened:  # told to come again when the time will be up: more cases would only be load

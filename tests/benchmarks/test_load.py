@@ -22,9 +22,9 @@ from benchmarks.commands.service import figures, verdict
 from benchmarks.load import growth, room
 from benchmarks.load.gauges import Reading, bucket_quantile, quantile, since
 from benchmarks.load.knee import FRAME_P95_MS, carried, find_knee, numbers_of_phones
-from benchmarks.load.player import CUTS, Player
+from benchmarks.load.player import SESSIONS, Player
 from benchmarks.load.reels import LIT, Clip, Reel, Take
-from benchmarks.load.room import Figures, Room, _per_hour
+from benchmarks.load.room import Figures, PicturesUsedUpError, Room, _per_hour
 from benchmarks.load.scaling import Step
 from benchmarks.load.strips import ROW, Strips, StripShutter
 from benchmarks.load.visit import Visit
@@ -132,8 +132,8 @@ def test_no_take_is_shown_twice_and_a_colour_that_comes_again_is_answered_by_oth
 
 
 def test_sessions_of_one_person_are_cut_differently() -> None:
-    players = [Player(REEL, number=number, rng=Random(1)) for number in range(CUTS**2)]
-    assert len({player.frame() for player in players}) == CUTS**2
+    players = [Player(REEL, number=number, rng=Random(1)) for number in range(SESSIONS)]
+    assert len({player.frame() for player in players}) == SESSIONS
 
 
 @pytest.mark.parametrize(
@@ -215,8 +215,27 @@ async def test_whoever_is_told_to_come_again_after_the_end_opens_no_more_cases(m
 
     monkeypatch.setattr(room, "visit", next_visit)
     there = Room(cast(Service, None), [cast(Reel, None)])
-    found = await there._phone(cast(httpx.AsyncClient, None), inf, lambda: None)
+    found = await there._phone(cast(httpx.AsyncClient, None), inf, lambda: None, phones=2)
     assert [each.opened for each in found] == [True, False]
+
+
+async def test_sessions_that_would_be_refused_as_replays_are_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = list[int]()
+
+    async def next_visit(*_: object, number: int, **__: object) -> Visit:
+        numbers.append(number)
+        return Visit(outcome="accepted", opened=True)
+
+    monkeypatch.setattr(room, "visit", next_visit)
+    there = Room(cast(Service, None), [cast(Reel, None)] * 2)
+    with pytest.raises(PicturesUsedUpError, match=f"2 people make {2 * SESSIONS} sessions"):
+        await there._phone(cast(httpx.AsyncClient, None), inf, lambda: None, phones=2)
+    assert numbers == list(range(2 * SESSIONS))
+
+
+@pytest.mark.parametrize(("people", "phones", "forgotten"), [(3, 2, False), (4, 2, True), (4, 60, False)])
+def test_pictures_come_again_once_their_session_is_forgotten(people: int, phones: int, forgotten: bool) -> None:
+    assert Room(cast(Service, None), [cast(Reel, None)] * people)._forgotten(phones) is forgotten
 
 
 def test_what_an_hour_carries_follows_from_how_long_each_takes() -> None:
