@@ -53,7 +53,7 @@ class ScreenHolder:
         wave = np.cos(across)
         grid = 1 - GRID_DEPTH * (0.5 + 0.25 * wave + 0.25 * np.cos(down))
         waves = (wave, np.cos(across + 2.1), np.cos(across + 4.2))
-        lit = cv2.merge([_pixels(plane, grid, each) for plane, each in zip(cv2.split(seen), waves, strict=True)])
+        lit = cv2.merge([_pixels(seen[..., place], grid, each) for place, each in enumerate(waves)])
         return np.asarray(cv2.copyTo(lit, on, seen), np.uint8)
 
 
