@@ -59,6 +59,10 @@ class ClusterConnection(Connection):
         answers = await asyncio.gather(*(super(ClusterConnection, self).ask_all(*run) for run in runs))
         return [answer for part in answers for answer in part]
 
+    async def values(self, keys: Sequence[str]) -> list[bytes | None]:
+        """See `Connection`: here keys lie in different slots, and each is asked for by itself."""
+        return await self.ask_all(*(("GET", key) for key in keys)) if keys else []
+
     async def everywhere(self, *command: str | bytes | int) -> list[Any]:
         """One command on every primary. Raises StoreUnavailable."""
         answers = [(await exchange(self._client(node), [command]))[0] for node in await self._primaries()]

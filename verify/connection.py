@@ -83,6 +83,11 @@ class Connection:
         self._require_in_use()
         return [good(answer) for answer in await self._round_trip(commands)]
 
+    async def values(self, keys: Sequence[str]) -> list[bytes | None]:
+        """What lies under each of these keys; None where nothing does. Raises StoreUnavailable."""
+        found: list[bytes | None] = await self.ask("MGET", *keys) if keys else []
+        return found
+
     async def everywhere(self, *command: str | bytes | int) -> list[Any]:
         """One command on every node, an answer each. Raises StoreUnavailable."""
         return [await self.ask(*command)]

@@ -312,8 +312,7 @@ class Store:
 
     async def blobs(self, places: Sequence[tuple[str, str]]) -> list[bytes | None]:
         """One blob of each of these cases, in one round trip."""
-        commands = [("GET", self._blob(case_id, name)) for case_id, name in places]
-        return await self._connection.ask_all(*commands) if commands else []
+        return await self._connection.values([self._blob(case_id, name) for case_id, name in places])
 
     async def audit(self, case_id: str) -> tuple[bytes, ...]:
         """All audit entries of a case, oldest first: see `verify.audit.verify_chain`."""

@@ -335,3 +335,12 @@ async def test_a_decision_that_objects_appends_nothing(store: Store) -> None:
     with pytest.raises(NotFound):
         await store.append_decided("chain", object_to, mode="live")
     assert await store.verified_chain("chain") == ((), "")
+
+
+async def test_several_cases_are_looked_into_at_once(store: Store) -> None:
+    file = await created(store)
+    ids = (file.case.id, "case_bbbbbbbbbbbbbbbb", "case_cccccccccccccccc")
+    assert await store.blobs([(case_id, "portrait") for case_id in ids]) == [b"\x00\x01", None, None]
+    found = await store.several_fields([(case_id, ("case", "subject:none")) for case_id in ids])
+    assert [(case is not None, subject) for case, subject in found] == [(True, None), (False, None), (False, None)]
+    assert (await store.blobs([]), await store.several_fields([])) == ([], [])
