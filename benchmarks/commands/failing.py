@@ -30,9 +30,9 @@ KNOWN = (
     OutcomeFileError,
     PairsError,
     PhotosError,
+    PicturesUsedUpError,
     PolicyError,
     ServiceError,
-    PicturesUsedUpError,
 )
 """Errors with a stable code and a message for people."""
 
