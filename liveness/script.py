@@ -15,6 +15,7 @@ from liveness.challenge import CUES_PER_CHALLENGE, Challenge
 from liveness.colours import HOLD_SECONDS
 from liveness.framing import framing_guidance
 from liveness.light import LightAnswer, LitFrame, measure_light
+from liveness.motion import STILL, Motion
 from liveness.observation import FaceView, Observation
 from liveness.prompts import Ask, Done, Guidance, Guide, Light, Prompt, Rest, Seen
 from liveness.report import CueOutcome, CueReport, Status
@@ -27,6 +28,8 @@ FRAMING_FRAMES = 3
 FRAMING_SECONDS = 45.0
 REST_SECONDS = 20.0
 """Longest that a person may take to look straight again."""
+SETTLED_SECONDS = 1.5
+"""A straight head that has been still for so long rests, wherever the last rest was."""
 CUE_SECONDS = 7.0
 """From the first echo of a cue's nonce to its answer."""
 ECHO_SECONDS = 8.0
@@ -51,6 +54,14 @@ class Phase(StrEnum):
     DONE = "done"
 
 
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """A straight head that has been still since `since`; it was `motion` away from the last rest then."""
+
+    since: float
+    motion: Motion
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptState:
     """Everything that the next step depends on. Times are seconds on the server's monotonic clock."""
@@ -67,6 +78,8 @@ class ScriptState:
     """Good poses of the framing in a row."""
     neutral: Pose | None = None
     """The person's own straight look, from the framing."""
+    settling: Settling | None = None
+    """Of a rest that is not open yet, while the head is straight."""
     peak: float | None = None
     reports: tuple[CueReport, ...] = ()
     screen: int = 0
@@ -114,9 +127,11 @@ def advance(
             return Step(state)
 
 
-def rest_opens(state: ScriptState, now: float) -> bool:
-    """Whether the frame that arrived at `now` opened a rest: it becomes the reference of the next motion."""
-    return state.phase is Phase.REST and state.opened_at == now
+def becomes_reference(before: ScriptState, step: Step, now: float) -> bool:
+    """Whether motion is measured from the frame that arrived at `now`: it opened a rest, or ended it."""
+    after = step.state
+    opened = after.phase is Phase.REST and after.opened_at == now
+    return opened or (before.phase is Phase.REST and after.phase is Phase.CUE)
 
 
 def counts_for_identity(before: ScriptState, step: Step) -> bool:
@@ -165,15 +180,36 @@ def _rest(
 
 
 def _resting(state: ScriptState, challenge: Challenge, thresholds: CueThresholds, face: FaceView, now: float) -> Step:
-    """The head must be straight, then hold still for the pause; moving begins the pause anew."""
-    moved = _has_moved(face, thresholds)
-    if not _is_neutral(state, face, thresholds) or (moved and state.opened_at is None):
-        return _guided(state, Guidance.LOOK_STRAIGHT)
-    if moved or state.opened_at is None:
-        return _guided(replace(state, opened_at=now), Guidance.HOLD_STILL)
+    """The head must be straight, and where it was at the last rest or settled; then it holds still for the pause."""
+    if not _is_neutral(state, face, thresholds):
+        return _guided(replace(state, settling=None), Guidance.LOOK_STRAIGHT)
+    if state.opened_at is None:
+        return _settling(state, thresholds, face.motion, now)
+    if face.motion is None or _apart(face.motion, STILL, thresholds):
+        return _opened(state, now)
     if now - state.opened_at >= challenge.pauses[state.index]:
         return _to_cue(state, challenge, now=now)
     return Step(state)
+
+
+def _settling(state: ScriptState, thresholds: CueThresholds, motion: Motion | None, now: float) -> Step:
+    """Open a rest at once where the last one was or nothing is known of it, elsewhere once the head has settled there.
+
+    The last rest's frame may have been taken on the way: whoever looks straight need not come back to it.
+    """
+    if motion is None or not _apart(motion, STILL, thresholds):
+        return _opened(state, now)
+    settling = state.settling
+    if settling is None or _apart(motion, settling.motion, thresholds):
+        settling = Settling(now, motion)
+    if now - settling.since >= SETTLED_SECONDS:
+        return _opened(state, now)
+    return _guided(replace(state, settling=settling), Guidance.LOOK_STRAIGHT)
+
+
+def _opened(state: ScriptState, now: float) -> Step:
+    """The pause of a rest begins, or begins anew: the head has moved, or its points were lost."""
+    return _guided(replace(state, opened_at=now, settling=None), Guidance.HOLD_STILL)
 
 
 def _is_neutral(state: ScriptState, face: FaceView, thresholds: CueThresholds) -> bool:
@@ -184,13 +220,10 @@ def _is_neutral(state: ScriptState, face: FaceView, thresholds: CueThresholds) -
     return max(abs(off_yaw), abs(off_pitch)) <= thresholds.neutral_degrees
 
 
-def _has_moved(face: FaceView, thresholds: CueThresholds) -> bool:
-    """Whether the head is away from the last rest: it has not come back yet, or does not hold still."""
-    motion = face.motion
-    if motion is None:
-        return False
-    turned = max(abs(motion.yaw), abs(motion.pitch))
-    return turned > thresholds.still_degrees or abs(motion.scale - 1) > thresholds.still_scale
+def _apart(one: Motion, other: Motion, thresholds: CueThresholds) -> bool:
+    """Whether a head has moved from one to the other: more than one that holds still does."""
+    turned = max(abs(one.yaw - other.yaw), abs(one.pitch - other.pitch))
+    return turned > thresholds.still_degrees or abs(one.scale / other.scale - 1) > thresholds.still_scale
 
 
 def _cue(

@@ -18,6 +18,8 @@ SIDE = 320
 """Of the picture that a detector is asked about, where its source takes any."""
 TOLERANCE = 1e-3
 """Of each output, in its own largest magnitude; rounding takes some 1e-5 of it."""
+LEAST_MAGNITUDE = 0.01
+"""What smaller outputs are measured in: scores of a picture without a face are next to nothing, and rounding is not."""
 
 
 def check_agreement(source: bytes, compiled: bytes, entry: ModelEntry) -> None:
@@ -62,8 +64,8 @@ def planes_of(picture: NDArray[np.uint8], entry: ModelEntry) -> NDArray[np.float
 
 
 def _apart(theirs: NDArray[np.float32], ours: NDArray[np.float32]) -> float:
-    """Largest difference, in the largest magnitude; infinite where they have not as many values."""
+    """Largest difference, in the largest magnitude (`LEAST_MAGNITUDE`); infinite where they have not as many values."""
     if theirs.size != ours.size:
         return float("inf")
-    largest = max(float(np.abs(theirs).max(initial=0.0)), 1e-6)
+    largest = max(float(np.abs(theirs).max(initial=0.0)), LEAST_MAGNITUDE)
     return float(np.abs(theirs.reshape(-1) - ours.reshape(-1)).max(initial=0.0)) / largest

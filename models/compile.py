@@ -2,8 +2,9 @@
 
 A chain of graph rewrites, each small and exact up to rounding. Here: constant weights are dequantised and folded to
 fp32, initialisers that stand as required inputs are dropped, batch norms are folded into their neighbours, batch,
-height and width become dynamic. For the runtime's kernels (`models/compile_kernels.py`): PReLU becomes convolutions,
-and the graph takes pictures as they are: uint8, (N, H, W, 3), BGR.
+height and width become dynamic. For the runtime's kernels: heads of a detector become one
+(`models/compile_heads.py`), PReLU becomes convolutions, and the graph takes pictures as they are: uint8,
+(N, H, W, 3), BGR (`models/compile_kernels.py`).
 """
 
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import onnx
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from models.compile_heads import merge_heads
 from models.compile_kernels import rewrite_prelu, take_pictures
 from models.graph_edits import (
     Array,
@@ -29,7 +31,7 @@ from models.graph_edits import (
 )
 from models.manifest import ModelEntry
 
-COMPILER_VERSION = "2"
+COMPILER_VERSION = "3"
 """Part of the cache's key: raise it with any change here."""
 
 ANSWERS_VERSION = "1"
@@ -53,6 +55,7 @@ def compile_model(source: bytes, entry: ModelEntry) -> bytes:
         fold_batch_norms,
         rewrite_prelu,
         partial(_make_dynamic, entry=entry),
+        partial(merge_heads, opset=opset),
         partial(take_pictures, entry=entry, opset=opset),
     ):
         rewrite(model.graph)

@@ -42,15 +42,12 @@ def rewrite_prelu(graph: GraphProto) -> None:
 
 
 def take_pictures(graph: GraphProto, *, entry: ModelEntry, opset: int) -> None:
-    """Feed uint8 (N, H, W, 3) BGR: channel order is turned in the first weights; embedders read rows as they lie.
-
-    Detectors do not, whose answers would change by rounding: what liveness measures by them is too near to its lines.
-    """
+    """Feed uint8 (N, H, W, 3) BGR, whose channel order is turned in the first weights; by rows where the graph can."""
     fed = graph.input[0].name
     before, first = _first_convolution(graph, fed)
     if entry.channel_order == "rgb":
         _set_weight(graph, first, constant(graph, first.input[1])[:, ::-1])
-    by_rows = entry.task == "embedding" and opset >= AXES_FED and _rows_do(graph, first, before, entry)
+    by_rows = opset >= AXES_FED and _rows_do(graph, first, before, entry)
     entrance = _as_rows if by_rows else _as_planes
     nodes = list(entrance(graph, entry, fed, first))
     replace_nodes(graph, [*nodes, *graph.node])

@@ -29,8 +29,13 @@ SMALL_FACE = 40.0
 """A face of fewer pixels across on the first pass's copy is looked for again at a larger size."""
 LINEAR_FROM = 0.6
 """Scale from which a copy is made by interpolation: each of its pixels still rests on all pixels beneath it."""
-MARGIN = 1.9
-"""Side of the crop in which landmarks are refined, in long sides of the face's box."""
+MARGIN = 1.4
+"""Side of the crop in which a face is looked for again, in long sides of its box."""
+NEAR_SIDE = 224
+"""Long side of that crop's copy, in pixels."""
+CLEARANCE = 0.04
+"""How near to an edge of the crop that is none of the frame a box may come, in the crop's long side: a face that is cut
+off gets a small box with landmarks that are guessed, and scores of a whole one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +106,16 @@ class Detector:
         return min(found, key=lambda other: float(np.hypot(*(_middle(other) - _middle(face)))), default=face)
 
     def around(self, frame: Frame, face: Face) -> tuple[Face, ...]:
-        """All faces in a crop around one, which may be an earlier frame's; largest first, with fine landmarks."""
-        left, top, right, bottom = _crop(face, frame.pixels.shape[1], frame.pixels.shape[0])
+        """All faces in a crop around one, which may be an earlier frame's; largest first, with fine landmarks.
+
+        None if the largest may go on outside of the crop.
+        """
+        height, width = frame.pixels.shape[:2]
+        left, top, right, bottom = _crop(face, width, height)
         crop = frame.pixels[top:bottom, left:right]
-        found = self._pass(crop, FIRST_SIDE, enlarge=True) if crop.size else ()
+        found = self._pass(crop, NEAR_SIDE, enlarge=True) if crop.size else ()
+        if found and _cut_off(found[0], crop.shape, (left > 0, top > 0, right < width, bottom < height)):
+            return ()
         corner = np.array([left, top], np.float32)
         return tuple(
             Face(each.box + np.array([left, top, 0, 0], np.float32), each.landmarks + corner, each.score)
@@ -199,6 +210,18 @@ def _crop(face: Face, width: int, height: int) -> tuple[int, int, int, int]:
     x, y = _middle(face)
     left, top = max(0, int(x - half)), max(0, int(y - half))
     return left, top, min(width, int(x + half) + 1), min(height, int(y + half) + 1)
+
+
+def _cut_off(face: Face, sides: Sides, inner: tuple[bool, bool, bool, bool]) -> bool:
+    """Whether a face of a crop of `sides` pixels (height, width) comes near to an edge behind which the frame goes on.
+
+    `inner`: whether it does to the left, above, to the right, below.
+    """
+    height, width = sides[:2]
+    x, y, across, down = face.box.tolist()
+    clearances = (x, y, width - x - across, height - y - down)
+    least = CLEARANCE * max(height, width)
+    return any(there and clearance < least for there, clearance in zip(inner, clearances, strict=True))
 
 
 def _middle(face: Face) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 
 from models.alignment import SIDE
-from models.detection import FIRST_SIDE
+from models.detection import FIRST_SIDE, NEAR_SIDE
 from models.engine import Engine
 from models.pad_crops import SIDE as VIEW_SIDE
 
@@ -93,7 +93,7 @@ def _run(engine: Engine, workers: int, seconds: float) -> Tried:
 
 def _frames(engine: Engine, until: float) -> Iterator[float]:
     """Seconds of one frame after the other, at least one."""
-    frame, around = np.zeros((1, FIRST_SIDE, 256, 3), np.uint8), np.zeros((1, FIRST_SIDE, FIRST_SIDE, 3), np.uint8)
+    frame, around = np.zeros((1, FIRST_SIDE, 256, 3), np.uint8), np.zeros((1, NEAR_SIDE, NEAR_SIDE, 3), np.uint8)
     face, views = np.zeros((1, SIDE, SIDE, 3), np.uint8), np.zeros((1, 2, VIEW_SIDE, VIEW_SIDE, 3), np.uint8)
     number, started = 0, perf_counter()
     while number == 0 or started < until:

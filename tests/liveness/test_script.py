@@ -18,8 +18,10 @@ from liveness.script import (
     ECHO_SECONDS,
     FRAMING_SECONDS,
     REST_SECONDS,
+    SETTLED_SECONDS,
     Phase,
     advance,
+    becomes_reference,
     begin,
     final_reports,
 )
@@ -44,6 +46,8 @@ class Player:
     challenge: Challenge = field(default_factory=lambda: draw_challenge(Random(4)))
     now: float = 100.0
     told: list[Prompt] = field(default_factory=list)
+    references: list[float] = field(default_factory=list)
+    """When motion began to be measured anew."""
 
     def __post_init__(self) -> None:
         self.state = begin(now=self.now)
@@ -54,6 +58,8 @@ class Player:
     def step(self, observation: Observation | None, *, seconds: float = 0.125) -> tuple[Prompt, ...]:
         self.now += seconds
         step = advance(self.state, challenge=self.challenge, thresholds=LIMITS, observation=observation, now=self.now)
+        if becomes_reference(self.state, step, self.now):
+            self.references.append(self.now)
         self.state = step.state
         self.told.extend(step.prompts)
         return step.prompts
@@ -71,6 +77,12 @@ class Player:
         ask = self.until(Ask, face(), rest.nonce)
         assert isinstance(ask, Ask)
         return ask
+
+    def to_second_rest(self) -> Rest:
+        ask = self.to_first_ask()
+        _, rest = self.feed(face(motion=MOTIONS[ask.cue]), nonce=ask.nonce)
+        assert isinstance(rest, Rest)
+        return rest
 
 
 def kinds(prompts: Iterable[Prompt]) -> list[str]:
@@ -220,6 +232,71 @@ def test_a_rest_wants_a_straight_look() -> None:
     assert player.state.phase is Phase.REST
     player.step(None, seconds=REST_SECONDS)
     assert player.state.phase is Phase.DONE
+
+
+def test_a_rest_opens_at_once_where_the_last_one_was() -> None:
+    player = Player()
+    rest = player.to_second_rest()
+    player.feed(face(), nonce=rest.nonce)
+    assert player.state.opened_at == player.references[-1] == player.now
+
+
+def test_a_straight_head_that_settles_elsewhere_rests_there() -> None:
+    player = Player()
+    rest = player.to_second_rest()
+    references = list(player.references)
+    elsewhere = face(motion=Motion(yaw=LIMITS.cues.still_degrees + 2, pitch=0, scale=1))
+    settling_since = player.now + 0.125
+    while player.state.opened_at is None:
+        player.feed(elsewhere, nonce=rest.nonce)
+    assert SETTLED_SECONDS <= player.now - settling_since <= SETTLED_SECONDS + 0.13
+    assert player.references == [*references, player.now]
+    assert [prompt for prompt in player.told if isinstance(prompt, Guide)][-2:] == [
+        Guide(Guidance.LOOK_STRAIGHT),
+        Guide(Guidance.HOLD_STILL),
+    ]
+    player.until(Ask, face(), rest.nonce)
+
+
+@pytest.mark.parametrize(
+    "unrest",
+    [
+        {"motion": Motion(yaw=3 * LIMITS.cues.still_degrees, pitch=0, scale=1)},
+        {"motion": Motion(yaw=LIMITS.cues.still_degrees + 2, pitch=0, scale=1 + 2 * LIMITS.cues.still_scale)},
+        {"pose": Pose(25.0, 0.0, 0.0)},
+    ],
+    ids=["turns", "leans", "looks-aside"],
+)
+def test_a_head_that_does_not_settle_does_not_rest(unrest: dict[str, object]) -> None:
+    player = Player()
+    rest = player.to_second_rest()
+    elsewhere = face(motion=Motion(yaw=LIMITS.cues.still_degrees + 2, pitch=0, scale=1))
+    for _ in range(int(REST_SECONDS / 0.25) - 1):
+        player.feed(elsewhere, nonce=rest.nonce)
+        player.feed(replace(elsewhere, **unrest), nonce=rest.nonce)
+        assert player.state.opened_at is None
+
+
+@pytest.mark.parametrize("motion", [None, Motion(yaw=LIMITS.cues.still_degrees + 1, pitch=0, scale=1)])
+def test_moving_or_losing_the_face_begins_the_pause_anew(motion: Motion | None) -> None:
+    player = Player()
+    rest = player.until(Rest, face(), "")
+    assert isinstance(rest, Rest)
+    player.feed(face(motion=None), nonce=rest.nonce)
+    player.step(None, seconds=player.challenge.pauses[0] - 0.2)
+    player.feed(face(motion=motion), nonce=rest.nonce)
+    again = player.now
+    assert player.state.opened_at == player.references[-1] == again
+    player.until(Ask, face(), rest.nonce)
+    assert player.now - again >= player.challenge.pauses[0]
+
+
+def test_motion_is_measured_from_the_frame_that_ends_the_rest() -> None:
+    player = Player()
+    ask = player.to_first_ask()
+    assert player.references[-1] == player.now
+    player.feed(face(), nonce=ask.nonce)
+    assert player.references[-1] < player.now
 
 
 def test_the_pause_before_a_cue_is_the_drawn_one() -> None:

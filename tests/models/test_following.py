@@ -74,6 +74,32 @@ def test_a_second_face_is_seen_within_the_next_frames_and_then_in_each(
     assert follower.look(two).face is None
 
 
+@pytest.mark.parametrize("way", [(1, 0), (-1, 0), (0, 1), (0, -1)], ids=["right", "left", "down", "up"])
+def test_a_face_that_leaves_the_crop_is_found_whole_or_not_at_all(
+    portrait: NDArray[np.uint8], engine: Engine, way: tuple[int, int]
+) -> None:
+    """Half a face would be a face to the detector, with a box and landmarks of its own."""
+    x, y = 120, 180
+    (start,) = engine.detect(frame_with(portrait, (x, y)))
+    counts = []
+    for shift in range(0, 120, 5):
+        frame = frame_with(portrait, (x + shift * way[0], y + shift * way[1]))
+        found = engine.around(frame, start)
+        counts.append(len(found))
+        for face in found:
+            alone = engine.refine(frame, engine.detect(frame)[0])
+            assert np.abs(face.landmarks - alone.landmarks).max() < 0.15 * alone.eye_distance
+    assert (counts[0], counts[-1]) == (1, 0)
+
+
+def test_a_face_at_the_edge_of_the_frame_is_found(portrait: NDArray[np.uint8], engine: Engine) -> None:
+    (start,) = engine.detect(frame_with(portrait, (0, 0)))
+    left = int(start.box[0])
+    cut = Frame(frame_with(portrait, (0, 0)).pixels[:, left:])
+    (face,) = engine.around(cut, engine.detect(cut)[0])
+    assert face.box[0] < 0.04 * face.box[3]
+
+
 def test_nobody_is_nobody(portrait: NDArray[np.uint8], engine: Engine) -> None:
     follower = FaceFollower(engine)
     follower.look(frame_with(portrait, (0, 0)))
