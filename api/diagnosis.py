@@ -17,6 +17,8 @@ from verify.minimum_rules import load_minimum_rules
 from verify.schema import forms_advice, forms_of
 from verify.store import Store
 
+TRIED_ELSEWHERE = "; what is faster was tried on another machine: `heyan models prepare` tries it here"
+
 
 def diagnose(settings: Settings) -> list[Finding]:
     """Run every check. Starts an embedded store if none runs, and leaves it as it was."""
@@ -40,13 +42,17 @@ def check_engine(settings: Settings) -> tuple[Finding, ...]:
 
 
 def check_weights(settings: Settings) -> Finding:
-    """Every weight file of the pack is there and undamaged."""
+    """Every weight file of the pack is there and undamaged; where 8-bit weights were tried if it was not here."""
     try:
-        faults = [fault for _, fault in verify_files(settings.data_dir, settings.pack) if fault]
+        models = list(verify_files(settings.data_dir, settings.pack))
     except ModelError as error:
         return Finding(check="weights", ok=False, found=error.code, advice=str(error))
-    found = "missing or damaged" if faults else f"pack {settings.pack} intact"
-    return Finding(check="weights", ok=not faults, found=found, advice="; ".join(faults))
+    faults = [fault for _, fault in models if fault]
+    elsewhere = any(model.trial is not None and not model.trial.of_here for model, _ in models)
+    intact = f"pack {settings.pack} intact{TRIED_ELSEWHERE if elsewhere else ''}"
+    return Finding(
+        check="weights", ok=not faults, found="missing or damaged" if faults else intact, advice="; ".join(faults)
+    )
 
 
 async def check_store(settings: Settings) -> tuple[Finding, ...]:

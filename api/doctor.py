@@ -9,7 +9,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 FREE_BYTES = 1024**3
-"""Weights and their compiled copies take 60 MB; the rest is room for the append-only file of the store."""
+"""Weights and their compiled copies take 70 MB; the rest is room for the append-only file of the store."""
 
 LEAST_PYTHON = (3, 11)
 

@@ -4,11 +4,11 @@ import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 
 import psutil
 
 from models.engine import Engine
+from models.processor import processor_name
 
 PACKAGES = ("heyan", "numpy", "onnxruntime", "opencv-python-headless", "simplejpeg")
 
@@ -16,7 +16,7 @@ PACKAGES = ("heyan", "numpy", "onnxruntime", "opencv-python-headless", "simplejp
 def describe_machine(engine: Engine | None = None, *, packages: Sequence[str] = PACKAGES) -> dict[str, object]:
     """Processor, memory, versions of packages; of an engine also provider and threads."""
     return {
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": platform.platform(),
@@ -24,11 +24,3 @@ def describe_machine(engine: Engine | None = None, *, packages: Sequence[str] = 
         "versions": {name: version(name) for name in packages},
         **({"engine": dict(engine.describe())} if engine is not None else {}),
     }
-
-
-def _processor() -> str:
-    """The processor's name; on Linux from the kernel, elsewhere what Python knows."""
-    known = Path("/proc/cpuinfo")
-    lines = known.read_text("utf-8").splitlines() if known.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -18,10 +18,11 @@ from models.compile import dequantise
 from models.engine import Engine
 from models.image import Frame
 from models.prepare import PreparedModel, inventory
-from models.session import load_network, load_plain
+from models.session import Network, load_network, load_plain
 
-COMPILED, PLAIN, OPENVINO = "compiled", "as it comes", "OpenVINO"
-"""Ways of running: ours; the source's graph with its weights as fp32, in the same runtime; the same in OpenVINO."""
+COMPILED, WIDE, PLAIN, OPENVINO = "compiled", "compiled, all weights in 32 bits", "as it comes", "OpenVINO"
+"""Ways of running: ours, as the CPU runs it here; without its 8-bit weights, if it has some; the source's graph with
+its weights as fp32, in the same runtime; the same in OpenVINO."""
 
 Outputs = Sequence[NDArray[np.float32]]
 Picture = NDArray[np.uint8]
@@ -73,11 +74,12 @@ def _race(model: PreparedModel, shown: Picture, *, rounds: int, advance: Callabl
     sides = sides_of(plain, model.entry)
     picture = np.asarray(cv2.resize(shown, sides[::-1], interpolation=cv2.INTER_AREA), np.uint8)
     source, planes = load_plain(plain, threads=1), planes_of(picture, model.entry)
-    network = load_network(model.compiled.read_bytes(), provider="cpu", threads=1, warm_up=picture[None].shape)
-    ways: dict[str, Way] = {
-        COMPILED: lambda: network.run(picture[None]),
-        PLAIN: lambda: source.run(planes),
-    }
+    network = _loaded(model.runs_on("cpu"), picture)
+    ways: dict[str, Way] = {COMPILED: lambda: network.run(picture[None])}
+    if model.runs_on("cpu") != model.compiled:
+        wide = _loaded(model.compiled, picture)
+        ways[WIDE] = lambda: wide.run(picture[None])
+    ways[PLAIN] = lambda: source.run(planes)
     if openvino_version() is not None:
         ways[OPENVINO] = partial(_infer, _openvino_request(plain), planes, network.outputs)
     ours = ways[COMPILED]()
@@ -85,6 +87,10 @@ def _race(model: PreparedModel, shown: Picture, *, rounds: int, advance: Callabl
     works: Mapping[str, Work] = ways
     timed = interleaved(works, rounds=rounds, advance=advance)
     return Raced(name=model.name, size=sides, timed=timed, apart=apart)
+
+
+def _loaded(compiled: Path, picture: Picture) -> Network:
+    return load_network(compiled.read_bytes(), provider="cpu", threads=1, warm_up=picture[None].shape)
 
 
 def _openvino_request(content: bytes) -> object:

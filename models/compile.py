@@ -24,6 +24,7 @@ from models.graph_edits import (
     constants,
     consumers,
     drop_unused,
+    is_linear,
     only_consumer,
     producer,
     replace_nodes,
@@ -113,11 +114,7 @@ def fold_batch_norms(graph: GraphProto) -> None:
 
 def _takes_scale(node: NodeProto) -> bool:
     """Whether rows of the second input make the outputs, so that a scale of those can go into it."""
-    if node.op_type == "Gemm":
-        given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-        plain = given.get("alpha", 1.0) == given.get("beta", 1.0) == 1.0 and not given.get("transA")
-        return bool(plain and given.get("transB"))
-    return node.op_type == "Conv"
+    return node.op_type == "Conv" or is_linear(node)
 
 
 def _fold_into_previous(graph: GraphProto, norm: NodeProto, before: NodeProto) -> None:

@@ -23,7 +23,7 @@ from models.portrait import Portrait, find_portrait, single_face
 from models.prepare import read_compiled, read_shipped
 from models.quality import Quality, measure_quality
 from models.scrfd import decode_scrfd
-from models.session import load_network
+from models.session import choose_provider, load_network
 
 ATTACK_DETECTOR = "heyan_pad_1"
 """The network for presentation attack detection; it belongs to no pack."""
@@ -57,11 +57,12 @@ class Engine:
         """
         found = find_pack(pack)
         require_accepted(data_dir, found)
+        chosen = choose_provider(provider)
 
         def load(name: str, *shape: int) -> PictureNetwork:
             shipped = name == ATTACK_DETECTOR
-            content = read_shipped(name) if shipped else read_compiled(data_dir, pack, name)
-            return load_network(content, provider=provider, threads=threads, warm_up=shape)
+            content = read_shipped(name) if shipped else read_compiled(data_dir, pack, name, provider=chosen)
+            return load_network(content, provider=chosen, threads=threads, warm_up=shape)
 
         return cls.assembled(found, load, threads=threads)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import GraphProto, NodeProto, TensorProto, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 Array = NDArray[np.float32]
 
@@ -32,6 +32,13 @@ def attribute(node: NodeProto, name: str) -> list[int] | None:
 def number(node: NodeProto, name: str, default: int) -> int:
     """A node's attribute that is an integer."""
     return next((int(each.i) for each in node.attribute if each.name == name), default)
+
+
+def is_linear(node: NodeProto) -> bool:
+    """Whether a node is a Gemm that computes x W' + b, a row of W for each output."""
+    given = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+    plain = given.get("alpha", 1.0) == given.get("beta", 1.0) == 1.0 and not given.get("transA")
+    return bool(node.op_type == "Gemm" and plain and given.get("transB"))
 
 
 def producer(graph: GraphProto, name: str) -> NodeProto | None:

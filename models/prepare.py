@@ -3,6 +3,8 @@
 <data>/models/sources/<file>                     as fetched, SHA-256 checked; of an operator's own pack <hash>-<file>
 <data>/models/compiled/<model>-<key>.onnx        what runs; the key hashes source, preprocessing and compiler version
 <data>/models/compiled/<model>-<key>.sha256      its own checksum: a damaged cache is found at start
+<data>/models/compiled/<model>-<key>-8bit.onnx   of an embedder: what the CPU runs, if it was faster here
+<data>/models/compiled/<model>-<key>-trial.json  whether it was (`models/weight_trial.py`)
 """
 
 import hashlib
@@ -12,15 +14,18 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 import platformdirs
 
 from models.agreement import check_agreement
 from models.compile import COMPILER_VERSION, compile_model
+from models.compile_weights import narrow_weights
 from models.errors import ModelError
 from models.fetch import Progress, Wanted, fetch_file, sha256_of, silent, write_atomically
 from models.licences import require_accepted
 from models.manifest import ModelEntry, load_manifest
 from models.packs import DEFAULT, FoundPack, find_pack, shipped_packs, source_folder
+from models.weight_trial import WeightTrial, read_trial, try_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,26 @@ class PreparedModel:
     def ready(self) -> bool:
         """Whether both files are there; `verify_files` also reads them."""
         return self.source.is_file() and self.compiled.is_file()
+
+    @property
+    def narrow(self) -> Path:
+        """The copy with 8-bit weights; it is there if its trial chose it."""
+        return self.compiled.with_name(f"{self.compiled.stem}-8bit.onnx")
+
+    @property
+    def trial_record(self) -> Path:
+        """Where the trial is kept."""
+        return self.compiled.with_name(f"{self.compiled.stem}-trial.json")
+
+    @property
+    def trial(self) -> WeightTrial | None:
+        """What 8-bit weights gave; None for a detector, and for an embedder that is not prepared."""
+        return read_trial(self.trial_record)
+
+    def runs_on(self, provider: str) -> Path:
+        """The file that a provider runs: on the CPU the narrow one, if it was chosen."""
+        trial = self.trial if provider == "cpu" else None
+        return self.compiled if trial is None or not trial.chosen else self.narrow
 
 
 def default_data_dir() -> Path:
@@ -86,6 +111,9 @@ def prepare(
         if not _compiled_intact(model.compiled):
             progress(f"compile {model.name}", 0, None)
             _compile(model)
+        if not _tried(model):
+            progress(f"try {model.name} with 8-bit weights", 0, None)
+            _try_weights(model)
     return models
 
 
@@ -95,8 +123,8 @@ def verify_files(data_dir: Path, pack: str | None = None) -> Iterator[tuple[Prep
         yield model, _fault(model)
 
 
-def read_compiled(data_dir: Path, pack: str, name: str) -> bytes:
-    """The compiled bytes of one model of a pack, checksum verified.
+def read_compiled(data_dir: Path, pack: str, name: str, *, provider: str) -> bytes:
+    """The compiled bytes of one model of a pack as a provider runs it, checksum verified.
 
     Raises:
         ModelError: `model_missing` if the pack is not prepared, `model_checksum_mismatch` if a file is damaged.
@@ -107,11 +135,11 @@ def read_compiled(data_dir: Path, pack: str, name: str) -> bytes:
             "model_missing",
             f"{model.entry.file} is not prepared in {data_dir}; run `{_remedy(pack)}`",
         )
-    if not _compiled_intact(model.compiled):
-        raise ModelError(
-            "model_checksum_mismatch", f"{model.compiled} is damaged; run `{_remedy(pack)}` to compile it anew"
-        )
-    return model.compiled.read_bytes()
+    runs = model.runs_on(provider)
+    if not _compiled_intact(runs):
+        message = f"{runs} is damaged; run `{_remedy(pack)}` to compile it anew"
+        raise ModelError("model_checksum_mismatch", message)
+    return runs.read_bytes()
 
 
 def read_shipped(name: str) -> bytes:
@@ -154,8 +182,30 @@ def _compile(model: PreparedModel) -> None:
     except Exception as error:  # a graph that is not what its entry says fails in as many ways as there are
         reason = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
         raise ModelError("model_invalid", f"{model.entry.file} cannot be compiled: {reason}") from error
-    write_atomically(model.compiled, content)
-    write_atomically(_checksum_file(model.compiled), hashlib.sha256(content).hexdigest().encode())
+    _write_checked(model.compiled, content)
+
+
+def _tried(model: PreparedModel) -> bool:
+    """Whether a trial of this machine is there, with the copy that it chose."""
+    if model.entry.task != "embedding":
+        return True
+    trial = model.trial
+    return trial is not None and trial.of_here and _compiled_intact(model.runs_on("cpu"))
+
+
+def _try_weights(model: PreparedModel) -> None:
+    """The narrow copy is written before the record that chooses it."""
+    wide = model.compiled.read_bytes()
+    narrow = narrow_weights(wide)
+    trial = try_weights(wide, narrow)
+    if narrow is not None and trial.chosen:
+        _write_checked(model.narrow, narrow)
+    write_atomically(model.trial_record, msgspec.json.format(msgspec.json.encode(trial)) + b"\n")
+
+
+def _write_checked(compiled: Path, content: bytes) -> None:
+    write_atomically(compiled, content)
+    write_atomically(_checksum_file(compiled), hashlib.sha256(content).hexdigest().encode())
 
 
 def _checksum_file(compiled: Path) -> Path:
@@ -177,7 +227,8 @@ def _fault(model: PreparedModel) -> str | None:
         return f"not prepared: run `{remedy}`"
     if not _intact(model.source, model.entry.sha256):
         return f"damaged source {model.source}: run `{remedy}`"
-    return None if _compiled_intact(model.compiled) else f"damaged cache {model.compiled}: run `{remedy}`"
+    damaged = next((path for path in (model.compiled, model.runs_on("cpu")) if not _compiled_intact(path)), None)
+    return None if damaged is None else f"damaged cache {damaged}: run `{remedy}`"
 
 
 def _remedy(pack: str) -> str:

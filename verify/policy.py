@@ -13,7 +13,7 @@ from liveness.thresholds import ALTERNATIVE, FusionThresholds, LivenessThreshold
 from verify.calibration import CalibrationError, Level, load_calibration, parse_calibration
 from verify.fraud_policy import FraudPolicy
 
-DEFAULT = "open-4"
+DEFAULT = "open-5"
 DEFAULTS = (DEFAULT, "mobilefacenet-2")
 """Where none is named: the first of these that is for the embeddings of the models in use."""
 

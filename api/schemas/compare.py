@@ -19,7 +19,7 @@ class CompareResult(Body):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"match": True, "reason": "match", "policy": "open-4", "contract": "sface-2021dec/1"}]
+            "examples": [{"match": True, "reason": "match", "policy": "open-5", "contract": "sface-2021dec/1"}]
         }
     )
 

@@ -11,14 +11,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.commands.failing import explained
 from benchmarks.commands.outputs import DocsFile, HtmlFile, JsonFile, deliver
 from benchmarks.machine import describe_machine
-from benchmarks.networks import COMPILED, OPENVINO, PLAIN, Raced, openvino_version, race_networks
+from benchmarks.networks import COMPILED, OPENVINO, PLAIN, WIDE, Raced, openvino_version, race_networks
 from benchmarks.photos import portrait_pair
 from benchmarks.report.document import Chart, Report, Section
 from models.engine import Engine
 from models.image import decode_image
 from models.prepare import default_data_dir, inventory
 
-OTHERS = {PLAIN: "compiled_to_plain", OPENVINO: "compiled_to_openvino"}
+OTHERS = {WIDE: "compiled_to_wide", PLAIN: "compiled_to_plain", OPENVINO: "compiled_to_openvino"}
+
+SAID = {PLAIN: "as it comes", OPENVINO: "in OpenVINO"}
 
 
 def networks(
@@ -59,9 +61,9 @@ def _figures(raced: Sequence[Raced]) -> dict[str, object]:
 
 def _report(raced: Sequence[Raced], machine: dict[str, object], rounds: int) -> Report:
     found = [
-        f"{each.name}: {each.ratio(way):.2f} of its time {'as it comes' if way == PLAIN else f'in {way}'}"
+        f"{each.name}: {each.ratio(way):.2f} of its time {where}"
         for each in raced
-        for way in OTHERS
+        for way, where in SAID.items()
         if way in each.timed
     ]
     return Report(

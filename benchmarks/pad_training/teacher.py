@@ -51,7 +51,7 @@ class Teacher:
         Raises:
             ModelError: `model_missing` if the pack is not prepared: `heyan models prepare --pack minifasnet`.
         """
-        graph = onnx.load_from_string(read_compiled(data_dir, PACK, NETWORKS[place]))
+        graph = onnx.load_from_string(read_compiled(data_dir, PACK, NETWORKS[place], provider="cpu"))
         del graph.graph.output[:]
         graph.graph.output.extend(onnx.ValueInfoProto(name=name) for name in TAPS)
         tapped = onnx.shape_inference.infer_shapes(graph).SerializeToString()

@@ -1,5 +1,6 @@
 """`heyan models`, with packs that have terms, and what refuses to start without them."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,10 @@ from tiny_pack import write_pack
 from typer.testing import CliRunner, Result
 
 from api.cli import app
+from api.diagnosis import check_weights
+from api.settings import load_settings
+from models.prepare import prepare
+from models.processor import processor_name
 
 TERMS = "for research alone"
 
@@ -103,7 +108,7 @@ def test_without_a_policy_for_its_weights_no_service_starts(
     refused = run("serve", "--port", "0")
     assert (refused.exit_code, "policy_missing" in refused.stderr) == (2, True)
     assert "heyan-bench calibrate" in refused.stderr
-    monkeypatch.setenv("HEYAN_POLICY", "open-4")
+    monkeypatch.setenv("HEYAN_POLICY", "open-5")
     mismatched = run("serve", "--port", "0")
     assert (mismatched.exit_code, "policy_contract_mismatch" in mismatched.stderr) == (2, True)
 
@@ -121,3 +126,19 @@ def test_the_doctor_names_a_pack_that_is_not_there(own_data: Path, monkeypatch: 
     assert found.exit_code != 0
     assert "pack_unknown" in found.output
     assert "Traceback" not in found.output
+
+
+def test_what_8_bit_weights_gave_is_told() -> None:
+    assert re.search(r"8-bit weights \d\.\d\d of the time: (not )?chosen", run("models", "prepare").stdout)
+    assert "8-bit" in run("models", "list").stdout
+
+
+def test_the_doctor_says_that_another_machine_has_tried_the_weights(own_data: Path, tmp_path: Path) -> None:
+    settings = load_settings(pack=str(write_pack(tmp_path / "free")))
+    models = prepare(own_data, settings.pack)
+    assert check_weights(settings).found == f"pack {settings.pack} intact"
+    (tried,) = (model for model in models if model.trial is not None)
+    tried.trial_record.write_bytes(tried.trial_record.read_bytes().replace(processor_name().encode(), b"another"))
+    told = check_weights(settings)
+    assert told.ok
+    assert "another machine" in told.found

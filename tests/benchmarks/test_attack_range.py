@@ -128,9 +128,9 @@ def test_people_are_split_for_good() -> None:
 def test_the_report_names_everything_that_was_tried_and_what_was_not() -> None:
     measured = {name: Figures(attempts=10, people=10, passes=0, reasons={"mismatch": 10}) for name in SPECIES}
     bona_fide = Figures(attempts=20, people=10, passes=19, reasons={"accepted": 19, "blurred": 1})
-    page = as_page(measured, bona_fide, {"glasses": bona_fide}, policy="open-4", command="heyan-bench attacks")
+    page = as_page(measured, bona_fide, {"glasses": bona_fide}, policy="open-5", command="heyan-bench attacks")
     assert all(name in page for name in (*SPECIES, "silicone_mask", "blurred 1", "glasses"))
-    content = as_json(measured, bona_fide, {}, policy="open-4")
+    content = as_json(measured, bona_fide, {}, policy="open-5")
     assert content["bpcer"] == pytest.approx(0.05)
     assert set(content["species"]["impostor"]) >= {"attempts", "passes", "iapar", "iapar_upper_95"}
 
@@ -234,8 +234,8 @@ def test_a_species_that_may_pass_too_often_is_named_an_open_hole_whatever_the_ca
     stopped = Figures(attempts=150, people=140, passes=0, reasons={}, unguarded=Tally(attempts=20, passes=20))
     passing = Figures(attempts=150, people=140, passes=16, reasons={}, unguarded=Tally(attempts=20, passes=3))
     attacks = {"printed_photo_flat": stopped, "colour_overlay": passing}
-    content = as_json(attacks, stopped, {}, policy="open-4")["species"]
+    content = as_json(attacks, stopped, {}, policy="open-5")["species"]
     assert [content[name]["open_hole"] for name in attacks] == [False, True]
-    page = as_page(attacks, stopped, {}, policy="open-4", command="x")
+    page = as_page(attacks, stopped, {}, policy="open-5", command="x")
     assert "**Open holes**: colour_overlay." in page
     assert "stopped by another: colour_overlay." in page

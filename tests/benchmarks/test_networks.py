@@ -4,10 +4,12 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
-from benchmarks.networks import COMPILED, PLAIN, Raced
+from benchmarks.networks import COMPILED, PLAIN, WIDE, Raced
 from benchmarks.timing import Timed
 
 FAR = 1e-3
+FAR_IN_BYTES = 0.03
+"""Of the root mean square of all outputs, where weights in 8 bits were chosen on this machine."""
 
 
 def test_the_bench_runs_each_network_all_ways_and_finds_the_same(tmp_path: Path) -> None:
@@ -18,7 +20,7 @@ def test_the_bench_runs_each_network_all_ways_and_finds_the_same(tmp_path: Path)
     assert set(content["networks"]) == {"yunet_2023mar", "sface_2021dec"}
     for network in content["networks"].values():
         assert network["compiled_to_plain"] > 0
-        assert network["apart"][PLAIN] < FAR
+        assert network["apart"][PLAIN] < (FAR_IN_BYTES if WIDE in network["apart"] else FAR)
         assert network["apart"][COMPILED] == 0
     assert content["networks"]["sface_2021dec"]["apart"][PLAIN] > 0, "the compiled graph is another one"
 

@@ -19,7 +19,7 @@ def test_the_shipped_policies_load_and_say_what_they_were_calibrated_on() -> Non
 def test_similarity_and_contract_are_those_of_the_calibration() -> None:
     calibration = load_calibration(load_policy().calibration)
     assert (load_policy().similarity, load_policy().contract) == (calibration.similarity, calibration.contract)
-    assert load_policy("open-4-unproven").similarity == calibration.strict.similarity > calibration.similarity
+    assert load_policy("open-5-unproven").similarity == calibration.strict.similarity > calibration.similarity
 
 
 def test_every_shipped_policy_keeps_its_target_in_every_set_that_can_tell() -> None:
@@ -40,13 +40,13 @@ def test_the_policy_is_not_the_threshold_of_press_photos() -> None:
 
 
 def test_a_policy_that_extends_another_differs_in_its_own_lines_alone() -> None:
-    text = 'version = "mine"\nextends = "open-4"\ncompared_frames = 9\n'
+    text = 'version = "mine"\nextends = "open-5"\ncompared_frames = 9\n'
     assert parse_policy(text) == replace(load_policy(), version="mine", compared_frames=9)
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [('extends = "no-such-policy"', "no-such-policy"), ('extends = "open-4"\ncalibration = "none"', "no calibration")],
+    [('extends = "no-such-policy"', "no-such-policy"), ('extends = "open-5"\ncalibration = "none"', "no calibration")],
 )
 def test_a_policy_must_rest_on_what_exists(line: str, message: str) -> None:
     with pytest.raises(PolicyError, match=message) as raised:
@@ -55,20 +55,20 @@ def test_a_policy_must_rest_on_what_exists(line: str, message: str) -> None:
 
 
 def test_an_unknown_policy_names_those_that_exist() -> None:
-    with pytest.raises(PolicyError, match="open-4") as raised:
+    with pytest.raises(PolicyError, match="open-5") as raised:
         load_policy("no-such-policy")
     assert raised.value.code == "policy_unknown"
 
 
 def test_a_policy_that_weighs_a_signal_that_is_not_measured_is_refused() -> None:
-    text = files("verify").joinpath("policies", "open-4.toml").read_text("utf-8")
+    text = files("verify").joinpath("policies", "open-5.toml").read_text("utf-8")
     with pytest.raises(PolicyError, match="pasive") as raised:
         parse_policy(text.replace("passive = 1.0", "pasive = 1.0"))
     assert raised.value.code == "policy_invalid"
 
 
 def own_calibration(text: str) -> str:
-    return f"version = 'mine'\nextends = 'open-4'\ncalibration = '''\n{text}\n'''\n"
+    return f"version = 'mine'\nextends = 'open-5'\ncalibration = '''\n{text}\n'''\n"
 
 
 def test_a_policy_may_hold_its_calibration() -> None:
@@ -92,7 +92,7 @@ def test_a_calibration_of_ones_own_that_cannot_be_read_is_refused() -> None:
 def test_without_a_name_the_policy_for_the_weights_in_use_is_taken() -> None:
     for name in DEFAULTS:
         assert named_or_default(None, contract=load_policy(name).contract).version == name
-    assert named_or_default("open-4-unproven", contract="other/1").version == "open-4-unproven"
+    assert named_or_default("open-5-unproven", contract="other/1").version == "open-5-unproven"
     with pytest.raises(PolicyError, match="heyan-bench calibrate") as raised:
         named_or_default(None, contract="other/1")
     assert raised.value.code == "policy_missing"
