@@ -19,8 +19,10 @@ from verify.clients import DEFAULT_SCOPES, Client, Clients
 T = TypeVar("T")
 
 commands = typer.Typer(help="API keys of registration services, and the keys that sign.", no_args_is_help=True)
-for command in (key_changes.rotate, key_changes.approve, key_changes.withdraw, key_changes.history):
+for command in (key_changes.rotate, key_changes.history):
     commands.command()(command)
+for of_one_key in (key_changes.approve, key_changes.withdraw):
+    commands.command(context_settings={"ignore_unknown_options": True})(of_one_key)  # an id may begin with "-"
 
 
 @commands.command()

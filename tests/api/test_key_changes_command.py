@@ -50,6 +50,19 @@ def test_a_proposal_is_withdrawn(people: list[tuple[str, str]]) -> None:
     assert (late.exit_code, "proposal_decided" in late.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("command", ["approve", "withdraw"])
+@pytest.mark.parametrize(
+    "kid", ["-gO0Wy4xZz1JqkqvT9cQx0d1Y2Yq3nqYp8o2m5sHk0E", "--s0Wy4xZz1JqkqvT9cQx0d1Y2Yq3nqYp8o2m5sHk0E"]
+)
+def test_a_key_id_that_looks_like_an_option_is_one_all_the_same(
+    people: list[tuple[str, str]], command: str, kid: str
+) -> None:
+    """One id in 64 begins with a dash (RFC 7638 with RFC 4648's alphabet for URLs)."""
+    (li, key_of_li), _ = people
+    answered = run("keys", command, kid, "--as", li, key=key_of_li)
+    assert (answered.exit_code, "proposal_unknown" in answered.stderr) == (2, True), answered.stderr
+
+
 def test_one_alone_is_loud(people: list[tuple[str, str]]) -> None:
     (li, key_of_li), _ = people
     before = published()
