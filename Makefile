@@ -37,7 +37,7 @@ example: $(SET_UP)  ## heyan and a registration service that uses it, side by si
 
 test: $(SET_UP) lint  ## lint, types, import direction and all tests
 	$(BIN)/heyan models prepare
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 golden: $(SET_UP)  ## write what the models make of a few photos anew, so that what a change does to them is a diff
 	$(BIN)/heyan models prepare
