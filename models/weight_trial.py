@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.alignment import SIDE
+from models.errors import ModelError
 from models.processor import processor_name
 from models.session import Network, load_network, runtime_info
 
@@ -27,7 +28,7 @@ ROUNDS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightTrial:
-    """What was found, and where. Networks without large weights have nothing to try: 1 and 1."""
+    """What was found, and where. Nothing to try: 1 and 1; a runtime that refuses the narrow network: 1 and 0."""
 
     processor: str
     onnxruntime: str
@@ -48,10 +49,18 @@ class WeightTrial:
 
 
 def try_weights(wide: bytes, narrow: bytes | None) -> WeightTrial:
-    """Run two compiled embedders in turns, some two seconds. Raises ModelError `model_invalid` if one does not run."""
+    """Run two compiled embedders in turns, some two seconds. A runtime that refuses the narrow one leaves it unchosen.
+
+    Raises:
+        ModelError: `model_invalid` if the wide one does not run.
+    """
     if narrow is None:
         return _found(time=1.0, cosine=1.0)
-    ours, other, pictures = _loaded(narrow), _loaded(wide), _pictures()
+    other, pictures = _loaded(wide), _pictures()
+    try:
+        ours = _loaded(narrow)
+    except ModelError:
+        return _found(time=1.0, cosine=0.0)
     cosine = min(_cosine(ours.run(picture[None])[0], other.run(picture[None])[0]) for picture in pictures)
     return _found(time=_ratio(ours, other, pictures), cosine=cosine)
 

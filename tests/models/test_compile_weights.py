@@ -92,6 +92,13 @@ def test_the_embedder_says_the_same_in_a_smaller_file(data_dir: Path) -> None:
     assert trial.of_here
 
 
+def test_a_runtime_that_refuses_the_copy_leaves_the_whole_network_in_use(data_dir: Path) -> None:
+    wide = embedder(data_dir).compiled.read_bytes()
+    assert not try_weights(wide, b"nothing that this runtime knows").chosen
+    with pytest.raises(ModelError):
+        try_weights(b"nothing that this runtime knows", wide)
+
+
 def test_a_network_without_large_layers_has_nothing_to_try() -> None:
     assert not try_weights(b"", None).chosen
 
