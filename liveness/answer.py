@@ -30,6 +30,11 @@ def progress(cue: Cue, motion: Motion, thresholds: CueThresholds) -> float:
             return (motion.scale - 1) / (thresholds.closer_ratio - 1)
 
 
+def answers_any(motion: Motion, thresholds: CueThresholds) -> bool:
+    """Whether a motion is one that some cue asks for, carried out."""
+    return any(progress(cue, motion, thresholds) >= 1.0 for cue in Cue)
+
+
 def judge_motion(cue: Cue, motion: Motion, thresholds: CueThresholds) -> Answer:
     """Another motion that is carried out before the asked one is wrong: whoever tries them all fails."""
     asked = progress(cue, motion, thresholds)

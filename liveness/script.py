@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median
 
-from liveness.answer import Answer, extent, judge_motion
+from liveness.answer import Answer, answers_any, extent, judge_motion
 from liveness.challenge import CUES_PER_CHALLENGE, Challenge
 from liveness.colours import HOLD_SECONDS
 from liveness.framing import framing_guidance
@@ -29,7 +29,7 @@ FRAMING_SECONDS = 45.0
 REST_SECONDS = 20.0
 """Longest that a person may take to look straight again."""
 SETTLED_SECONDS = 1.5
-"""A straight head that has been still for so long rests, wherever the last rest was."""
+"""A straight head that has been still for so long rests, though not quite where the last rest was."""
 CUE_SECONDS = 7.0
 """From the first echo of a cue's nonce to its answer."""
 ECHO_SECONDS = 8.0
@@ -127,11 +127,9 @@ def advance(
             return Step(state)
 
 
-def becomes_reference(before: ScriptState, step: Step, now: float) -> bool:
-    """Whether motion is measured from the frame that arrived at `now`: it opened a rest, or ended it."""
-    after = step.state
-    opened = after.phase is Phase.REST and after.opened_at == now
-    return opened or (before.phase is Phase.REST and after.phase is Phase.CUE)
+def rest_opens(state: ScriptState, now: float) -> bool:
+    """Whether the frame that arrived at `now` opened a rest: it becomes the reference of the next motion."""
+    return state.phase is Phase.REST and state.opened_at == now
 
 
 def counts_for_identity(before: ScriptState, step: Step) -> bool:
@@ -195,10 +193,13 @@ def _resting(state: ScriptState, challenge: Challenge, thresholds: CueThresholds
 def _settling(state: ScriptState, thresholds: CueThresholds, motion: Motion | None, now: float) -> Step:
     """Open a rest at once where the last one was or nothing is known of it, elsewhere once the head has settled there.
 
-    The last rest's frame may have been taken on the way: whoever looks straight need not come back to it.
+    The last rest's frame may have been taken on the way: whoever looks straight need not come back to it. But whoever
+    still does what a cue asks for has not come back at all: landmarks alone tell little of a face that looks down.
     """
     if motion is None or not _apart(motion, STILL, thresholds):
         return _opened(state, now)
+    if answers_any(motion, thresholds):
+        return _guided(replace(state, settling=None), Guidance.LOOK_STRAIGHT)
     settling = state.settling
     if settling is None or _apart(motion, settling.motion, thresholds):
         settling = Settling(now, motion)

@@ -19,7 +19,7 @@ from liveness.observation import FaceView, Observation
 from liveness.perspective import measure_perspective
 from liveness.prompts import Prompt
 from liveness.relief import measure_relief, rough_foreshortening
-from liveness.script import Phase, ScriptState, Step, advance, becomes_reference, begin, counts_for_identity
+from liveness.script import Phase, ScriptState, Step, advance, begin, counts_for_identity, rest_opens
 from models.detection import Face
 from models.embedding import Embedding, cosine, mean_embedding
 from models.engine import Engine
@@ -113,7 +113,7 @@ class LiveSession:
         if face is not None:
             self._keep_traces(jpeg, luma)
             self._compare(frame, face, before=before, step=step)
-            if becomes_reference(before, step, now):
+            if rest_opens(step.state, now):
                 self._begin_tracks(luma, face)
         return step.prompts
 

@@ -21,9 +21,9 @@ from liveness.script import (
     SETTLED_SECONDS,
     Phase,
     advance,
-    becomes_reference,
     begin,
     final_reports,
+    rest_opens,
 )
 from models.illumination import Illumination
 from models.pose import Pose
@@ -58,7 +58,7 @@ class Player:
     def step(self, observation: Observation | None, *, seconds: float = 0.125) -> tuple[Prompt, ...]:
         self.now += seconds
         step = advance(self.state, challenge=self.challenge, thresholds=LIMITS, observation=observation, now=self.now)
-        if becomes_reference(self.state, step, self.now):
+        if rest_opens(step.state, self.now):
             self.references.append(self.now)
         self.state = step.state
         self.told.extend(step.prompts)
@@ -258,6 +258,17 @@ def test_a_straight_head_that_settles_elsewhere_rests_there() -> None:
     player.until(Ask, face(), rest.nonce)
 
 
+@pytest.mark.parametrize("cue", Cue)
+def test_a_head_that_still_does_what_a_cue_asks_for_does_not_settle(cue: Cue) -> None:
+    player = Player()
+    rest = player.to_second_rest()
+    for _ in range(int(3 * SETTLED_SECONDS / 0.125)):
+        player.feed(face(motion=MOTIONS[cue]), nonce=rest.nonce)
+        assert player.state.opened_at is None
+    assert player.state.phase is Phase.REST
+    player.until(Ask, face(), rest.nonce)
+
+
 @pytest.mark.parametrize(
     "unrest",
     [
@@ -291,12 +302,13 @@ def test_moving_or_losing_the_face_begins_the_pause_anew(motion: Motion | None) 
     assert player.now - again >= player.challenge.pauses[0]
 
 
-def test_motion_is_measured_from_the_frame_that_ends_the_rest() -> None:
+def test_motion_is_measured_from_the_frame_that_opens_the_rest() -> None:
     player = Player()
     ask = player.to_first_ask()
-    assert player.references[-1] == player.now
+    (opened,) = player.references
+    assert player.now - opened >= player.challenge.pauses[0]
     player.feed(face(), nonce=ask.nonce)
-    assert player.references[-1] < player.now
+    assert player.references == [opened]
 
 
 def test_the_pause_before_a_cue_is_the_drawn_one() -> None:
