@@ -5,7 +5,8 @@ A session is bound to the process that claimed it: behind a balancer, a phone re
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -23,7 +24,7 @@ from api.inference import InferencePool
 from api.mailbox import Mailbox
 from api.messages import Message, problem_message, prompt_message
 from api.metrics import Metrics
-from liveness.prompts import Prompt
+from liveness.prompts import Ask, Prompt
 from verify.evidence import Evidence
 
 TICK_SECONDS = 0.1
@@ -46,8 +47,14 @@ class Attempt(Protocol):
     def evidence(self) -> Evidence: ...
 
 
-Finish = Callable[[Evidence], Awaitable[Message]]
-"""Decides and records the attempt, and says what the phone is told."""
+class Conclusion(Protocol):
+    """What becomes of an attempt."""
+
+    async def prepare(self) -> None:
+        """Do beforehand what need not wait for the end; `conclude` does what was not done."""
+
+    async def conclude(self, evidence: Evidence) -> Message:
+        """Decide and record the attempt, and say what the phone is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +115,8 @@ class RunningSession:
     failure: Message | None = None
     failed: bool = False
     """The work itself broke off: what the script says of its end does not count."""
+    preparing: asyncio.Task[None] | None = None
+    """`Conclusion.prepare`, since the last cue that everybody is asked was told."""
     _frames: Mailbox[Arrived] = field(default_factory=Mailbox)
     _awaited: str | None = None
     """The nonce of the prompt in force until a frame has echoed it."""
@@ -183,13 +192,11 @@ class LiveSessions:
         self._running: dict[str, RunningSession] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, *, session_id: str, attempt: Attempt, finish: Finish) -> RunningSession:
+    def start(self, *, session_id: str, attempt: Attempt, conclusion: Conclusion) -> RunningSession:
         """Run an admitted session until it ends; its place is released then."""
         running = RunningSession(session_id, attempt, resume_secret=secrets.token_urlsafe(32))
         self._running[session_id] = running
-        task = asyncio.create_task(self._run(running, finish), name=f"live {session_id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._task(self._run(running, conclusion), name=f"live {session_id}")
         return running
 
     def resume(self, *, session_id: str, secret: str) -> RunningSession:
@@ -214,6 +221,13 @@ class LiveSessions:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.admission.close()
 
+    def _task(self, work: Coroutine[None, None, None], *, name: str) -> asyncio.Task[None]:
+        """A task that `close` stops."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     def put(self, running: RunningSession, frame: CaptureFrame, *, outbox: Outbox) -> None:
         """A frame arrived on the connection with this outbox."""
         left = running.put(frame, outbox=outbox)
@@ -224,24 +238,26 @@ class LiveSessions:
         if left.gap_seconds is not None:
             self.admission.measures.arrived(left.gap_seconds)
 
-    async def _run(self, running: RunningSession, finish: Finish) -> None:
+    async def _run(self, running: RunningSession, conclusion: Conclusion) -> None:
         try:
             with self._metrics.traces.work("live_session", session_id=running.session_id):
-                await self._play(running)
-                running.end(await self._conclude(running, finish))
+                await self._play(running, conclusion)
+                running.end(await self._conclude(running, conclusion))
         finally:
             self.admission.measures.ended(monotonic() - running.started_at)
             self.admission.release()
         await asyncio.sleep(self._timing.resume_seconds)
         del self._running[running.session_id]
 
-    async def _play(self, running: RunningSession) -> None:
+    async def _play(self, running: RunningSession, conclusion: Conclusion) -> None:
         """Feed frames and time to the attempt until it is over, given up or lost; a failure ends it, unpassed."""
         last = monotonic() + self._timing.longest_seconds
         try:
             while not (running.attempt.finished or running.aborted or self._lost(running) or monotonic() > last):
                 for prompt in await self._step(running):
                     running.tell(prompt_message(prompt))
+                    if _nears_the_end(prompt) and running.preparing is None:
+                        running.preparing = self._task(_prepare(conclusion), name=f"prepare {running.session_id}")
         except Exception as error:
             running.failed, running.failure = True, self._failure(running, error)
 
@@ -265,20 +281,22 @@ class LiveSessions:
         gone = running.detached_at
         return gone is not None and monotonic() - gone > self._timing.resume_seconds
 
-    async def _conclude(self, running: RunningSession, finish: Finish) -> Message:
+    async def _conclude(self, running: RunningSession, conclusion: Conclusion) -> Message:
         """Decide, record, and wait for the next line of the result grid."""
         started = monotonic()
-        message = await self._decided(running, finish)
+        message = await self._decided(running, conclusion)
         elapsed = monotonic() - started
         grid = self._timing.result_seconds
         await asyncio.sleep(max(1, ceil(elapsed / grid)) * grid - elapsed)
         return running.failure or message
 
-    async def _decided(self, running: RunningSession, finish: Finish) -> Message:
+    async def _decided(self, running: RunningSession, conclusion: Conclusion) -> Message:
         try:
             with self._metrics.stage("decide"):
-                evidence = await self._pool.run_in_turn(running.session_id, lambda: running.attempt.evidence)
-                return await finish(replace(evidence, interrupted=True) if running.failed else evidence)
+                evidence = await asyncio.to_thread(running.attempt.evidence)  # no network: waits for nobody's frames
+                if running.preparing is not None:
+                    await running.preparing
+                return await conclusion.conclude(replace(evidence, interrupted=True) if running.failed else evidence)
         except Exception as error:
             return self._failure(running, error)
 
@@ -297,6 +315,17 @@ def _analyse(attempt: Attempt, arrived: Arrived) -> Analysed:
     started, frame = thread_time(), arrived.frame
     prompts = attempt.receive(jpeg=frame.jpeg, nonce=frame.nonce, seq=frame.seq, now=arrived.at)
     return Analysed(arrived, prompts, thread_time() - started)
+
+
+def _nears_the_end(prompt: Prompt) -> bool:
+    """Whether it is the last cue that everybody is asked."""
+    return isinstance(prompt, Ask) and prompt.index == prompt.total - 1
+
+
+async def _prepare(conclusion: Conclusion) -> None:
+    """Whatever goes wrong goes wrong again at the end, where it is told."""
+    with suppress(Exception):
+        await conclusion.prepare()
 
 
 def _same(one: str, other: str) -> bool:

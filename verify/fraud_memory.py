@@ -18,28 +18,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from models.embedding import Embedding, cosine
 from models.fingerprint import Fingerprints, distinct, fingerprints, near
-from verify.casefile import Case, CaseFile, Mode, ReferenceState, Subject, decode_case, decode_subject
-from verify.connection import Script, text
-from verify.errors import Gone
+from verify.casefile import CaseFile, Subject
+from verify.connection import Script
 from verify.fraud import FraudEvidence, Traces
 from verify.fraud_policy import FraudPolicy
-from verify.references import blob_name, reference_binding
+from verify.fraud_window import (
+    DAY_SECONDS,
+    FACES,
+    FRAMES,
+    FRAMES_AT,
+    HOUR_SECONDS,
+    Digests,
+    FraudWindow,
+    Recollection,
+    as_digests,
+)
 from verify.store import Store
 from verify.vault import Vault
-
-Digests = NDArray[np.uint64]
-"""(N,): a shortened hash of each frame's bytes."""
-
-FACES = "fraud:faces"
-FRAMES = "{fraud}:frames"
-HOUR_SECONDS = 3600.0
-DAY_SECONDS = 86400.0
 
 REMEMBER = Script.of("""
 redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
@@ -68,17 +68,6 @@ return 'done'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Frames:
-    """The frames of one session, as they are kept. `wrapped_key`: of the case; it opens nothing without the shelf."""
-
-    case: str
-    subject: str
-    at: float
-    wrapped_key: bytes
-    sealed: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FraudMemory:
     """Remembers sessions, and compares one with those before it."""
 
@@ -86,119 +75,80 @@ class FraudMemory:
     vault: Vault
     policy: FraudPolicy
 
+    @property
+    def window(self) -> FraudWindow:
+        """What sessions are compared with."""
+        return FraudWindow(store=self.store, vault=self.vault, policy=self.policy)
+
     async def measure(
-        self, file: CaseFile, subject: Subject, session_id: str, traces: Traces, *, now: float
+        self,
+        file: CaseFile,
+        subject: Subject,
+        session_id: str,
+        traces: Traces,
+        *,
+        now: float,
+        recalled: Recollection | None = None,
     ) -> FraudEvidence:
         """Remember a session of a subject, then compare it with the others: of two at once one sees the other.
+
+        `recalled`: what was read of the windows before (`FraudWindow.recall`); what has come since is read now.
 
         Raises:
             Unavailable: the store, or a key; nothing can be said.
         """
-        await self._remember_face(file, subject, now)
+        device = file.sessions[session_id].device
         network = None if traces.address is None else network_of(traces.address)
-        same, similar = await self._frames(file, subject, session_id, traces, now)
+        _, _, pace, device_pace = await asyncio.gather(
+            self._remember_face(file, subject, now),
+            self._remember_frames(file, subject, session_id, traces, now),
+            self._people_from("network", network, subject, now, most=self.policy.pace.at_least),
+            self._people_from("device", device, subject, now, most=self.policy.device_pace.at_least),
+        )
+        others, in_case = await asyncio.gather(
+            self.window.recall(file, subject, now=now, before=recalled),
+            self._closest_in_case(traces.face, file, subject),
+        )
+        same, similar = await asyncio.to_thread(self._compare_frames, session_id, traces, others)
         return FraudEvidence(
-            face_in_case=await self._closest(traces.face, file.case, subject, self._others_of(file, subject)),
-            face_across_cases=await self._closest(traces.face, file.case, subject, await self._elsewhere(file, now)),
+            face_in_case=in_case,
+            face_across_cases=await asyncio.to_thread(_closest, traces.face, others.faces.values()),
             same_frames=same,
             similar_frames=similar,
-            pace=await self._people_from("network", network, subject, now, most=self.policy.pace.at_least),
-            device_pace=await self._people_from(
-                "device", file.sessions[session_id].device, subject, now, most=self.policy.device_pace.at_least
-            ),
+            pace=pace,
+            device_pace=device_pace,
         )
 
     async def _remember_face(self, file: CaseFile, subject: Subject, now: float) -> None:
-        window = self.policy.faces_days * DAY_SECONDS
-        arguments = _window(f"{file.case.id} {subject.id}", now, window, self.policy.faces_most)
+        seconds = self.policy.faces_days * DAY_SECONDS
+        arguments = _window(f"{file.case.id} {subject.id}", now, seconds, self.policy.faces_most)
         await self.store.run(REMEMBER, [FACES], arguments)
 
-    def _others_of(self, file: CaseFile, subject: Subject) -> tuple[tuple[str, str], ...]:
-        return tuple((file.case.id, other.id) for other in file.roster.values() if other.person != subject.person)
-
-    async def _elsewhere(self, file: CaseFile, now: float) -> tuple[tuple[str, str], ...]:
-        since = now - self.policy.faces_days * DAY_SECONDS
-        found = await self.store.ask("ZRANGEBYSCORE", FACES, repr(since), "+inf")
-        places = (text(member).split(" ") for member in found)
-        return tuple((case, subject) for case, subject in places if case != file.case.id)
-
-    async def _closest(
-        self, face: Embedding | None, own: Case, subject: Subject, places: Sequence[tuple[str, str]]
-    ) -> float | None:
-        """The largest cosine of a face with the templates of other people; None if there are none, or no face was seen:
-        then nobody is accepted anyway."""
-        if face is None:
-            return None
-        found = await self.store.several_fields([(case, ("case", f"subject:{other}")) for case, other in places])
-        comparable = await asyncio.to_thread(_comparable, found, face=face, mode=own.mode, person=subject.person)
-        blobs = await self.store.blobs([(case.id, blob_name(other)) for case, other in comparable])
-        return await asyncio.to_thread(self._largest_cosine, face, comparable, blobs)
-
-    def _largest_cosine(
-        self, face: Embedding, people: Sequence[tuple[Case, Subject]], blobs: Sequence[bytes | None]
-    ) -> float | None:
-        templates = (self._template(case, other, blob) for (case, other), blob in zip(people, blobs, strict=True))
-        return max((cosine(face, template) for template in templates if template is not None), default=None)
-
-    def _template(self, case: Case, subject: Subject, sealed: bytes | None) -> Embedding | None:
-        """A person's template; None once it was erased."""
-        contract = subject.reference_contract
-        if sealed is None or contract is None:
-            return None
-        bound_to = reference_binding(subject, contract)
-        try:
-            content = self.vault.open(sealed, case_id=case.id, wrapped_key=case.wrapped_key, bound_to=bound_to)
-        except Gone:
-            return None
-        return Embedding.from_bytes(content, contract=contract)
-
-    async def _frames(
+    async def _remember_frames(
         self, file: CaseFile, subject: Subject, session_id: str, traces: Traces, now: float
-    ) -> tuple[float | None, float | None]:
-        """Frames that came before, to the byte and nearly, in the one other session that has most of them."""
-        if not traces.fingerprints:
-            return None, None
-        window = self.policy.frames_hours * HOUR_SECONDS
-        kept = msgspec.msgpack.encode(self._kept(file, subject, traces, now))
-        arguments = [*_window(session_id, now, window, self.policy.frames_most), kept]
-        await self.store.run(REMEMBER_FRAMES, [FRAMES, f"{FRAMES}:at"], arguments)
-        stored = await self.store.ask("HGETALL", FRAMES)
-        others = [content for name, content in stored.items() if text(name) != session_id]
-        return await asyncio.to_thread(self._compare_frames, traces, others, now - window)
+    ) -> None:
+        if traces.fingerprints:
+            seconds = self.policy.frames_hours * HOUR_SECONDS
+            sealed = self.window.seal_frames(file, subject, traces, now=now)
+            arguments = [*_window(session_id, now, seconds, self.policy.frames_most), sealed]
+            await self.store.run(REMEMBER_FRAMES, [FRAMES, FRAMES_AT], arguments)
 
-    def _kept(self, file: CaseFile, subject: Subject, traces: Traces, now: float) -> _Frames:
-        content = msgspec.msgpack.encode((traces.fingerprints, traces.digests))
-        wrapped_key = file.case.wrapped_key
-        sealed = self.vault.seal(
-            content, case_id=file.case.id, wrapped_key=wrapped_key, bound_to=_frames_binding(subject.id)
-        )
-        return _Frames(case=file.case.id, subject=subject.id, at=now, wrapped_key=wrapped_key, sealed=sealed)
+    async def _closest_in_case(self, face: Embedding | None, file: CaseFile, subject: Subject) -> float | None:
+        others = [(file.case.id, other.id) for other in file.roster.values() if other.person != subject.person]
+        return _closest(face, (await self.window.templates(others, file.case, subject)).values())
 
     def _compare_frames(
-        self, traces: Traces, others: Iterable[bytes], since: float
+        self, session_id: str, traces: Traces, recalled: Recollection
     ) -> tuple[float | None, float | None]:
-        opened = [found for content in others if (found := self._opened(content, since)) is not None]
-        if not opened:
+        """Frames that came before, to the byte and nearly, in the one other session that has most of them."""
+        others = [found for name, found in recalled.frames.items() if found is not None and name != session_id]
+        if not traces.fingerprints or not others:
             return None, None
         own = distinct(fingerprints(traces.fingerprints), apart=self.policy.frames_distinct_bits)
-        same = _most_same(_digests(traces.digests), [digests for _, digests in opened])
+        same = _most_same(as_digests(traces.digests), [digests for _, digests in others])
         if len(own) < self.policy.frames_least:
             return same, None
-        return same, _most_similar(own, [prints for prints, _ in opened], bits=self.policy.frames_bits)
-
-    def _opened(self, content: bytes, since: float) -> tuple[Fingerprints, Digests] | None:
-        """Fingerprints and digests of another session; None if it is too old or was erased."""
-        kept = msgspec.msgpack.decode(content, type=_Frames)
-        if kept.at < since:
-            return None
-        try:
-            opened = self.vault.open(
-                kept.sealed, case_id=kept.case, wrapped_key=kept.wrapped_key, bound_to=_frames_binding(kept.subject)
-            )
-        except Gone:
-            return None
-        prints, digests = msgspec.msgpack.decode(opened, type=tuple[bytes, bytes])
-        return fingerprints(prints), _digests(digests)
+        return same, _most_similar(own, [prints for prints, _ in others], bits=self.policy.frames_bits)
 
     async def _people_from(
         self, kind: str, where: str | None, subject: Subject, now: float, *, most: float
@@ -220,31 +170,12 @@ def network_of(address: str) -> str:
     return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
 
 
-def _comparable(
-    places: Iterable[Sequence[bytes | None]], *, face: Embedding, mode: Mode, person: str
-) -> list[tuple[Case, Subject]]:
-    """Other people of this mode with a template of the same weights. A case whose key is gone has none."""
-    found = (
-        (decode_case(case), decode_subject(other)) for case, other in places if case is not None and other is not None
-    )
-    return [
-        (case, other)
-        for case, other in found
-        if case.mode == mode
-        and case.wrapped_key
-        and other.person != person
-        and not other.removed
-        and other.reference_state is ReferenceState.TEMPLATE
-        and other.reference_contract == face.contract
-    ]
-
-
-def _frames_binding(subject_id: str) -> tuple[str, ...]:
-    return (subject_id, "frames")
-
-
-def _digests(content: bytes) -> Digests:
-    return np.frombuffer(content, np.uint64)
+def _closest(face: Embedding | None, templates: Iterable[Embedding | None]) -> float | None:
+    """The largest cosine of a face with templates; None if there are none, or no face was seen: then nobody is accepted
+    anyway."""
+    if face is None:
+        return None
+    return max((cosine(face, template) for template in templates if template is not None), default=None)
 
 
 def _most_same(own: Digests, others: Sequence[Digests]) -> float:

@@ -18,6 +18,7 @@ from verify.casefile import (
     CaseFile,
     Invite,
     InviteState,
+    Mode,
     ReferenceState,
     Session,
     SessionState,
@@ -27,11 +28,12 @@ from verify.casefile import (
 )
 from verify.cases import check_open, known_case
 from verify.decision import Accepted, Decision, Rejected, decide, public_outcome
-from verify.deputies import appointed_until, check_appointed, held_appointments
+from verify.deputies import appointed_until, appointments_of, check_appointed, held_among
 from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, StoreUnavailable
 from verify.evidence import Evidence
 from verify.fraud import NO_TRACES, FraudEvidence, FraudSign, Traces, fraud_signs, with_fraud
 from verify.fraud_memory import FraudMemory
+from verify.fraud_window import Recollection
 from verify.identifiers import Entropy, hash_secret, new_part, new_secret, parse_code, part_of, secret_matches
 from verify.jose import SealingKey
 from verify.patience import Patience
@@ -39,7 +41,7 @@ from verify.policy import Policy
 from verify.reference_contract import check_comparable, comparable_again
 from verify.references import blob_name, reference_binding
 from verify.standing import is_verified
-from verify.store import Change, LateError, Store
+from verify.store import Beside, Change, LateError, Seen, Store, nothing
 from verify.tally import Tally
 from verify.vault import Vault
 
@@ -97,6 +99,16 @@ class FinishedSession:
     attempts_left: int
     signs: tuple[FraudSign, ...] = ()
     """For the operator's metrics; they never leave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempted:
+    """Who has made an attempt, for the counters. `at`: Unix seconds at which it was decided."""
+
+    mode: Mode
+    person: str
+    device: str | None
+    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,16 +187,14 @@ class Sessions:
             await self.patience.check_device(device, now=now)
         await self.patience.begin(file.subjects[invite.subject_id].person, now=now)
 
-    async def _remember(self, claim: Claim, decision: Decision, signs: tuple[FraudSign, ...]) -> None:
+    async def _remember(self, attempted: Attempted, decision: Decision, signs: tuple[FraudSign, ...]) -> None:
         """Tell the counters how an attempt ended. The outcome stands even if they cannot be told."""
         with suppress(StoreUnavailable):
-            file, now = await self.store.load(claim.case_id)
-            device = file.sessions[claim.session_id].device
             if isinstance(decision, Accepted):
-                await self.patience.accepted(file.subjects[claim.subject_id].person)
-            elif isinstance(decision, Rejected) and device is not None and file.case.mode != "test":
-                await self.patience.rejected(device, now=now)
-            await Tally(self.store).count(file.case.mode, decision, signs, now=now)
+                await self.patience.accepted(attempted.person)
+            elif isinstance(decision, Rejected) and attempted.device is not None and attempted.mode != "test":
+                await self.patience.rejected(attempted.device, now=attempted.at)
+            await Tally(self.store).count(attempted.mode, decision, signs, now=attempted.at)
 
     async def claim(self, session_id: str, secret: str, accommodation: Accommodation = EVERYTHING) -> Claim:
         """Draw the challenge and burn it: a session runs once.
@@ -196,8 +206,9 @@ class Sessions:
         """
         challenge = draw_challenge(self.rng, accommodation)
 
-        def transition(file: CaseFile, now: float) -> Change[tuple[CaseFile, Subject]]:
-            session, subject = self._claimable(file, now, session_id, secret)
+        def transition(seen: Seen) -> Change[tuple[CaseFile, Subject]]:
+            file = seen.file
+            session, subject = self._claimable(file, seen.now, session_id, secret)
             claimed = replace(
                 session,
                 state=SessionState.CLAIMED,
@@ -214,7 +225,7 @@ class Sessions:
             after = file.with_(claimed)
             return Change(after=after, event=event, value=(after, subject), not_after=session.claim_until)
 
-        file, subject = await self._transact(session_id, transition)
+        file, subject = await self._decide(session_id, transition)
         reference = await self._reference(file, subject)
         return Claim(
             session_id=session_id,
@@ -238,32 +249,49 @@ class Sessions:
         check_comparable(subject, expected_contract=self.policy.contract)
         return session, subject
 
-    async def finish(self, claim: Claim, evidence: Evidence, traces: Traces = NO_TRACES) -> FinishedSession:
+    async def recall(self, claim: Claim) -> Recollection:
+        """Read what a session will be compared with while it still runs, so that nobody waits for it at the end.
+
+        Raises:
+            Unavailable: the store, or a key. NotFound: `case_unknown`.
+        """
+        file, now = await self.store.load(claim.case_id)
+        return await self._memory.window.recall(file, file.subjects[claim.subject_id], now=now)
+
+    async def finish(
+        self,
+        claim: Claim,
+        evidence: Evidence,
+        traces: Traces = NO_TRACES,
+        *,
+        recalled: Recollection | None = None,
+    ) -> FinishedSession:
         """Decide on the evidence and record the outcome; an accepted one becomes a verification in the same step.
 
-        `traces`: for the comparison with other sessions, which a simulated one is spared.
+        `traces`: for the comparison with other sessions, which a simulated one is spared. `recalled`: what `recall`
+        gave before; it makes no difference but to the time that this takes.
 
         Raises:
             Conflict: `session_not_claimed`, `case_not_open`, `already_verified`. Gone: `session_expired`,
             `invite_revoked`. Refused: `deputy_not_appointed`, `test_mode_only` for simulated evidence in a live case.
             StoreUnavailable: nothing was accepted.
         """
-        fraud = await self._fraud(claim, evidence, traces)
+        fraud = await self._fraud(claim, evidence, traces, recalled)
         signs = fraud_signs(fraud, self.policy.fraud)
         decision = with_fraud(decide(evidence, self.policy), signs)
         outcome, reason = public_outcome(decision)
         verification_id = f"ver_{new_part(self.entropy)}"
         sealed = self._sealed_scores(claim, decision, evidence, fraud)
-        epoch = await self.store.epoch()
-        held = await held_appointments(self.store, claim.case_id)
 
-        def transition(file: CaseFile, now: float) -> Change[FinishedSession]:
+        def transition(seen: Seen) -> Change[tuple[FinishedSession, Attempted]]:
+            file, now, epoch = seen.file, seen.now, seen.epoch
             session = file.sessions[claim.session_id]
+            subject = file.subjects[session.subject_id]
             check_open(file.case, now)
             _check_finishable(session, claim, now)
             _check_link(file, session)
-            _check_reference(file.subjects[session.subject_id])
-            check_appointed(file.subjects[session.subject_id], held, now=now)
+            _check_reference(subject)
+            check_appointed(subject, held_among(seen), now=now)
             _check_capture(file, evidence)
             if is_verified(file, session.subject_id, now=now, epoch=epoch):
                 raise Conflict("already_verified", "this person has verified for the case already")
@@ -281,31 +309,37 @@ class Sessions:
             }
             if signs:
                 details["fraud"] = tuple(sign.code for sign in signs)
+            ended = FinishedSession(
+                outcome=outcome,
+                reason=reason,
+                attempts_left=after.invites[session.invite_id].attempts_left,
+                signs=signs,
+            )
             return Change(
                 after=after,
                 event=Event(name="session.finished", actor="service", details=details),
-                value=FinishedSession(
-                    outcome=outcome,
-                    reason=reason,
-                    attempts_left=after.invites[session.invite_id].attempts_left,
-                    signs=signs,
-                ),
+                value=(ended, Attempted(mode=file.case.mode, person=subject.person, device=session.device, at=now)),
                 blobs={scores.blob_name(session.id): self._kept_scores(file, session, sealed)},
                 not_after=session.expires_at,
             )
 
-        finished = await self._transact(claim.session_id, transition, durable=True)
-        await self._remember(claim, decision, signs)
+        finished, attempted = await self._decide(claim.session_id, transition, beside=appointments_of, durable=True)
+        await self._remember(attempted, decision, signs)
         return finished
 
-    async def _fraud(self, claim: Claim, evidence: Evidence, traces: Traces) -> FraudEvidence:
+    async def _fraud(
+        self, claim: Claim, evidence: Evidence, traces: Traces, recalled: Recollection | None
+    ) -> FraudEvidence:
         """Measured whatever the evidence says: the time that it takes tells nothing."""
         if evidence.liveness.capture == SIMULATED:
             return FraudEvidence()
-        memory = FraudMemory(store=self.store, vault=self.vault, policy=self.policy.fraud)
         file, now = await self.store.load(claim.case_id)
         subject = file.subjects[claim.subject_id]
-        return await memory.measure(file, subject, claim.session_id, traces, now=now)
+        return await self._memory.measure(file, subject, claim.session_id, traces, now=now, recalled=recalled)
+
+    @property
+    def _memory(self) -> FraudMemory:
+        return FraudMemory(store=self.store, vault=self.vault, policy=self.policy.fraud)
 
     async def get(self, session_id: str, secret: str) -> SessionResult:
         """How a session stands. Raises NotFound `session_unknown`, Refused `session_secret_invalid`."""
@@ -321,12 +355,17 @@ class Sessions:
         except NotFound:
             raise _session_unknown() from None
 
-    async def _transact(
-        self, session_id: str, transition: Callable[[CaseFile, float], Change[T]], *, durable: bool = False
+    async def _decide(
+        self,
+        session_id: str,
+        decision: Callable[[Seen], Change[T]],
+        *,
+        beside: Beside = nothing,
+        durable: bool = False,
     ) -> T:
-        """A transition whose time limit is the session's, and whose case is told apart by the session's id."""
+        """A decision whose time limit is the session's, and whose case is told apart by the session's id."""
         try:
-            return await self.store.transact(known_case(session_id), transition, durable=durable)
+            return await self.store.decide(known_case(session_id), decision, beside=beside, durable=durable)
         except NotFound:
             raise _session_unknown() from None
         except LateError:

@@ -1,7 +1,7 @@
 """The WebSocket of a live session."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from time import monotonic
 
@@ -9,11 +9,12 @@ from fastapi import APIRouter, WebSocket
 
 from api.composition import Services
 from api.errors import OverloadedError
-from api.live_sessions import Finish, RunningSession
+from api.live_sessions import RunningSession
 from api.messages import ClaimMessage, Message, result_message
 from api.stream import CaptureConnection
 from verify.evidence import Evidence
 from verify.fraud import Traces
+from verify.fraud_window import Recollection
 from verify.live import LiveSession
 from verify.sessions import Claim
 
@@ -51,8 +52,8 @@ async def start_session(
     except BaseException:
         services.live.admission.release()
         raise
-    finish = finisher(services, claim, traces=lambda: replace(attempt.traces(), address=address))
-    return services.live.start(session_id=session_id, attempt=attempt, finish=finish)
+    conclusion = RecordedConclusion(services, claim, traces=lambda: replace(attempt.traces(), address=address))
+    return services.live.start(session_id=session_id, attempt=attempt, conclusion=conclusion)
 
 
 async def enter(services: Services, *, session_id: str, secret: str) -> None:
@@ -73,16 +74,27 @@ def address_of(socket: WebSocket) -> str | None:
         return None
 
 
-def finisher(services: Services, claim: Claim, *, traces: Callable[[], Traces]) -> Finish:
-    """Decide on the evidence, record the outcome, and say what the phone is told."""
+@dataclass(slots=True)
+class RecordedConclusion:
+    """Decides on the evidence, records the outcome, and says what the phone is told."""
 
-    async def finish(evidence: Evidence) -> Message:
-        result = await services.sessions.finish(claim, evidence, traces())
+    services: Services
+    claim: Claim
+    traces: Callable[[], Traces]
+    _recalled: Recollection | None = field(default=None, init=False)
+
+    async def prepare(self) -> None:
+        """Read what the session will be compared with."""
+        self._recalled = await self.services.sessions.recall(self.claim)
+
+    async def conclude(self, evidence: Evidence) -> Message:
+        """Raises as `verify.sessions.Sessions.finish`."""
+        services, session_id = self.services, self.claim.session_id
+        recalled, self._recalled = self._recalled, None
+        result = await services.sessions.finish(self.claim, evidence, self.traces(), recalled=recalled)
         for sign in result.signs:
             services.metrics.fraud_signs.labels(sign=sign.name, does=sign.does).inc()
         services.metrics.sessions.labels(outcome=result.outcome).inc()
-        services.metrics.traces.note(session_id=claim.session_id, outcome=result.outcome)
-        services.log.info("session_finished", session_id=claim.session_id, outcome=result.outcome)
+        services.metrics.traces.note(session_id=session_id, outcome=result.outcome)
+        services.log.info("session_finished", session_id=session_id, outcome=result.outcome)
         return result_message(outcome=result.outcome, reason=result.reason, attempts_left=result.attempts_left)
-
-    return finish

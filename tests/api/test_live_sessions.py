@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import cast
@@ -14,7 +14,8 @@ from api.inference import InferencePool
 from api.live_sessions import LiveSessions, RunningSession, Timing
 from api.messages import Message, result_message
 from api.metrics import Metrics
-from liveness.prompts import Done, Prompt, Rest
+from liveness.challenge import Cue
+from liveness.prompts import Ask, Done, Prompt, Rest
 from models.errors import EngineUnavailableError, ImageError
 from verify.errors import StoreUnavailable
 from verify.evidence import Evidence
@@ -34,9 +35,10 @@ NOTHING_MEASURED = cast(Evidence, Measured())
 
 @dataclass
 class ScriptedAttempt:
-    """Ends after `frames_wanted` frames; fails on a frame that says so."""
+    """Ends after `frames_wanted` frames; fails on a frame that says so. Before the end it tells `prompts` in turn."""
 
     frames_wanted: int = 2
+    prompts: tuple[Prompt, ...] = ()
     seen: list[int] = field(default_factory=list)
     ticks: int = 0
 
@@ -50,7 +52,10 @@ class ScriptedAttempt:
         self.seen.append(seq)
         if jpeg == b"too late":
             raise EngineUnavailableError("it was there a moment ago")
-        return (Done(),) if self.finished else (Rest(nonce=f"{seq:08x}"),)
+        if self.finished:
+            return (Done(),)
+        told = len(self.seen) - 1
+        return (self.prompts[told],) if told < len(self.prompts) else (Rest(nonce=f"{seq:08x}"),)
 
     def tick(self, *, now: float) -> tuple[Prompt, ...]:  # noqa: ARG002
         self.ticks += 1
@@ -81,9 +86,29 @@ async def live_sessions() -> AsyncIterator[LiveSessions]:
     pool.close()
 
 
-def start(sessions: LiveSessions, attempt: ScriptedAttempt, finish: object = accept) -> RunningSession:
+async def nothing() -> None:
+    pass
+
+
+@dataclass
+class Ending:
+    """A conclusion of two functions."""
+
+    concluding: Callable[[Evidence], Awaitable[Message]] = accept
+    preparing: Callable[[], Awaitable[None]] = nothing
+
+    async def prepare(self) -> None:
+        await self.preparing()
+
+    async def conclude(self, evidence: Evidence) -> Message:
+        return await self.concluding(evidence)
+
+
+def start(
+    sessions: LiveSessions, attempt: ScriptedAttempt, finish: Callable[[Evidence], Awaitable[Message]] = accept
+) -> RunningSession:
     sessions.admission.admit()
-    return sessions.start(session_id="ses_1", attempt=attempt, finish=finish)  # type: ignore[arg-type]
+    return sessions.start(session_id="ses_1", attempt=attempt, conclusion=Ending(finish))
 
 
 async def messages_until_the_end(running: RunningSession) -> list[Message]:
@@ -139,6 +164,59 @@ async def test_results_leave_on_one_grid_however_long_the_decision_took(
     told = monotonic()
     await running.outbox.get()
     assert monotonic() - told == pytest.approx(GRID, abs=0.04)
+
+
+def ask(index: int, *, total: int) -> Ask:
+    return Ask(index=index, total=total, cue=Cue.TURN_LEFT, nonce=f"{index:08x}", seconds=7.0)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_need_not_wait_for_the_end_is_done_once_while_the_last_cue_is_answered(
+    live_sessions: LiveSessions, fails: bool
+) -> None:
+    done: list[str] = []
+
+    async def prepare() -> None:
+        done.append("begun")
+        await asyncio.sleep(0.05)
+        if fails:
+            raise StoreUnavailable("the store does not answer")
+        done.append("prepared")
+
+    async def finish(evidence: Evidence) -> Message:
+        done.append("concluded")
+        return await accept(evidence)
+
+    live_sessions.admission.admit()
+    prompts = (ask(0, total=2), ask(1, total=2), ask(2, total=3))
+    attempt = ScriptedAttempt(frames_wanted=4, prompts=prompts)
+    running = live_sessions.start(session_id="ses_1", attempt=attempt, conclusion=Ending(finish, prepare))
+    begun = []
+    for seq in range(1, 5):
+        running.put(frame(seq), outbox=running.outbox)
+        await running.outbox.get()
+        await asyncio.sleep(0)
+        begun.append(done.count("begun"))
+    last = (await messages_until_the_end(running))[-1]
+    assert begun == [0, 1, 1, 1]
+    assert done == (["begun", "concluded"] if fails else ["begun", "prepared", "concluded"])
+    assert last["outcome"] == "accepted"
+
+
+async def test_a_session_that_never_comes_to_its_last_cue_is_concluded_unprepared(live_sessions: LiveSessions) -> None:
+    prepared: list[str] = []
+
+    async def prepare() -> None:
+        prepared.append("prepared")
+
+    live_sessions.admission.admit()
+    attempt = ScriptedAttempt(frames_wanted=2, prompts=(ask(0, total=2),))
+    running = live_sessions.start(session_id="ses_1", attempt=attempt, conclusion=Ending(accept, prepare))
+    running.put(frame(1), outbox=running.outbox)
+    await running.outbox.get()
+    running.put(frame(2), outbox=running.outbox)
+    assert (await messages_until_the_end(running))[-1]["outcome"] == "accepted"
+    assert prepared == []
 
 
 async def test_work_that_breaks_off_with_the_last_frame_verifies_nobody(live_sessions: LiveSessions) -> None:

@@ -10,15 +10,18 @@ from random import Random
 
 import pytest
 from numpy.random import default_rng
+from registry_office import INTERRUPTED
 from running_service import RunningApi, registrant
 from websockets.asyncio.client import ClientConnection, connect
 
 from api.frames import CaptureFrame, pack_frame
+from api.routes.stream import RecordedConclusion
 from benchmarks.phone.casting import living
 from benchmarks.phone.online import PROTOCOL, Attempt, Grant, Message, Phone
 from benchmarks.phone.person import StillPerson
 from benchmarks.registration import Filing
 from liveness import script
+from verify.fraud import Traces
 
 
 @pytest.fixture
@@ -143,6 +146,18 @@ async def test_giving_up_costs_the_attempt(attempt: Attempt) -> None:
         await say(socket, type="abort")
         told = await last(socket)
     assert (told["outcome"], told["reason"]) == ("retry", "interrupted")
+
+
+async def test_what_was_read_of_others_is_held_no_longer_than_until_the_decision(
+    api: RunningApi, attempt: Attempt
+) -> None:
+    claim = await api.services.sessions.claim(attempt.session_id, attempt.secret)
+    conclusion = RecordedConclusion(api.services, claim, traces=Traces)
+    await conclusion.prepare()
+    assert conclusion._recalled is not None
+    told = await conclusion.conclude(INTERRUPTED)
+    assert (told["outcome"], told["reason"]) == ("retry", "interrupted")
+    assert conclusion._recalled is None
 
 
 async def test_three_attempts_are_all(api: RunningApi, grant: Grant) -> None:

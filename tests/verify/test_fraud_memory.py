@@ -17,8 +17,9 @@ from models.embedding import Embedding
 from models.fingerprint import BYTES
 from verify.audit import verify_chain
 from verify.fraud import DIGEST_BYTES, Traces
-from verify.fraud_memory import FACES, FRAMES, network_of
-from verify.sessions import SIMULATED, FinishedSession
+from verify.fraud_memory import network_of
+from verify.fraud_window import FACES, FRAMES, FraudWindow, Recollection
+from verify.sessions import SIMULATED, Claim, FinishedSession
 
 HOURS = 3600.0
 FRAUD = POLICY.fraud
@@ -264,6 +265,61 @@ async def test_what_is_kept_of_frames_is_sealed(office: Office) -> None:
     stored = b"".join((await office.store.ask("HGETALL", FRAMES)).values())
     assert traces.fingerprints[:BYTES] not in stored
     assert traces.digests[:DIGEST_BYTES] not in stored
+
+
+# Read beforehand
+
+
+async def recalled_anew(office: Office, claim: Claim, before: Recollection | None) -> Recollection:
+    """What a session is compared with at its end."""
+    file = await office.file(claim.case_id)
+    window = FraudWindow(store=office.store, vault=office.keys.vault, policy=FRAUD)
+    return await window.recall(file, file.subjects[claim.subject_id], now=await office.store.now(), before=before)
+
+
+@pytest.mark.parametrize(("before", "since"), [((6,), ()), ((), (6,)), ((6,), (7,)), ((7,), (6,)), ((6,), (6,))])
+async def test_what_was_read_beforehand_and_what_came_since_are_compared_alike(
+    office: Office, before: tuple[int, ...], since: tuple[int, ...]
+) -> None:
+    shown = {number: clip(number) for number in (6, 7)}
+    file, (subject,) = await office.case(subjects=(person(5),))
+    claim = await office.claim(file, subject)
+    for number in before:
+        await finished(office, number, shown[number])
+    recalled = await office.sessions.recall(claim)
+    assert (len(recalled.faces), len(recalled.frames)) == (len(before), len(before))
+    for number in since:
+        await finished(office, number, shown[number])
+    plain, late = await recalled_anew(office, claim, None), await recalled_anew(office, claim, recalled)
+    assert late.faces.keys() == plain.faces.keys()
+    assert late.frames.keys() == plain.frames.keys()
+    assert len(late.frames) == len(before) + len(since)
+    own = replace(shown[6], face=await face(6))
+    ended = await office.sessions.finish(claim, CONVINCING, own, recalled=recalled)
+    assert codes(ended) == ["same_frames:refuse", "similar_frames:refer", "face_across_cases:flag"]
+
+
+async def test_what_was_read_once_is_not_read_again(office: Office) -> None:
+    await finished(office, 6, clip(6))
+    file, (subject,) = await office.case(subjects=(person(5),))
+    claim = await office.claim(file, subject)
+    recalled = await office.sessions.recall(claim)
+    again = await recalled_anew(office, claim, recalled)
+    for one, other in ((recalled.faces, again.faces), (recalled.frames, again.frames)):
+        (kept,), (found,) = one.values(), other.values()
+        assert kept is found is not None
+
+
+async def test_what_has_left_the_window_since_it_was_read_is_not_compared(office: Office) -> None:
+    shown = clip(6)
+    await finished(office, 6, shown)
+    file, (subject,) = await office.case(subjects=(person(5),))
+    office.store.advance(FRAUD.frames_hours * HOURS - 60)
+    claim = await office.claim(file, subject)
+    recalled = await office.sessions.recall(claim)
+    assert len(recalled.frames) == 1
+    office.store.advance(FRAUD.frames_hours * HOURS + 60)
+    assert codes(await office.sessions.finish(claim, CONVINCING, shown, recalled=recalled)) == []
 
 
 # Pace
