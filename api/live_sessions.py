@@ -6,7 +6,6 @@ A session is bound to the process that claimed it: behind a balancer, a phone re
 import asyncio
 import secrets
 from collections.abc import Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -257,9 +256,20 @@ class LiveSessions:
                 for prompt in await self._step(running):
                     running.tell(prompt_message(prompt))
                     if _nears_the_end(prompt) and running.preparing is None:
-                        running.preparing = self._task(_prepare(conclusion), name=f"prepare {running.session_id}")
+                        running.preparing = self._task(
+                            self._prepare(running, conclusion), name=f"prepare {running.session_id}"
+                        )
         except Exception as error:
             running.failed, running.failure = True, self._failure(running, error)
+
+    async def _prepare(self, running: RunningSession, conclusion: Conclusion) -> None:
+        """What goes wrong here is done again at the end; if it goes wrong there, too, nobody is accepted."""
+        try:
+            await conclusion.prepare()
+        except Exception as error:
+            code = getattr(error, "code", None)
+            why = {"exc_info": error} if code is None else {"code": str(code)}
+            self._log.warning("preparing_failed", session_id=running.session_id, **why)
 
     async def _step(self, running: RunningSession) -> tuple[Prompt, ...]:
         if not await running.has_frame():
@@ -320,12 +330,6 @@ def _analyse(attempt: Attempt, arrived: Arrived) -> Analysed:
 def _nears_the_end(prompt: Prompt) -> bool:
     """Whether it is the last cue that everybody is asked."""
     return isinstance(prompt, Ask) and prompt.index == prompt.total - 1
-
-
-async def _prepare(conclusion: Conclusion) -> None:
-    """Whatever goes wrong goes wrong again at the end, where it is told."""
-    with suppress(Exception):
-        await conclusion.prepare()
 
 
 def _same(one: str, other: str) -> bool:

@@ -3,9 +3,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import cast
+from unittest.mock import ANY
 
 import pytest
 from structlog.stdlib import get_logger
+from structlog.testing import capture_logs
 
 from api.admission import Admission, Bounds
 from api.errors import OverloadedError, StreamError
@@ -170,17 +172,25 @@ def ask(index: int, *, total: int) -> Ask:
     return Ask(index=index, total=total, cue=Cue.TURN_LEFT, nonce=f"{index:08x}", seconds=7.0)
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize(
+    ("failure", "logged"),
+    [
+        (None, {}),
+        (StoreUnavailable("the store does not answer"), {"code": "store_unavailable"}),
+        (KeyError("a field that is not there"), {"exc_info": ANY}),
+    ],
+    ids=["done", "refused", "broken"],
+)
 async def test_what_need_not_wait_for_the_end_is_done_once_while_the_last_cue_is_answered(
-    live_sessions: LiveSessions, fails: bool
+    live_sessions: LiveSessions, failure: Exception | None, logged: dict[str, object]
 ) -> None:
     done: list[str] = []
 
     async def prepare() -> None:
         done.append("begun")
         await asyncio.sleep(0.05)
-        if fails:
-            raise StoreUnavailable("the store does not answer")
+        if failure is not None:
+            raise failure
         done.append("prepared")
 
     async def finish(evidence: Evidence) -> Message:
@@ -190,16 +200,19 @@ async def test_what_need_not_wait_for_the_end_is_done_once_while_the_last_cue_is
     live_sessions.admission.admit()
     prompts = (ask(0, total=2), ask(1, total=2), ask(2, total=3))
     attempt = ScriptedAttempt(frames_wanted=4, prompts=prompts)
-    running = live_sessions.start(session_id="ses_1", attempt=attempt, conclusion=Ending(finish, prepare))
     begun = []
-    for seq in range(1, 5):
-        running.put(frame(seq), outbox=running.outbox)
-        await running.outbox.get()
-        await asyncio.sleep(0)
-        begun.append(done.count("begun"))
-    last = (await messages_until_the_end(running))[-1]
+    with capture_logs() as lines:
+        running = live_sessions.start(session_id="ses_1", attempt=attempt, conclusion=Ending(finish, prepare))
+        for seq in range(1, 5):
+            running.put(frame(seq), outbox=running.outbox)
+            await running.outbox.get()
+            await asyncio.sleep(0)
+            begun.append(done.count("begun"))
+        last = (await messages_until_the_end(running))[-1]
     assert begun == [0, 1, 1, 1]
-    assert done == (["begun", "concluded"] if fails else ["begun", "prepared", "concluded"])
+    assert done == (["begun", "prepared", "concluded"] if failure is None else ["begun", "concluded"])
+    told = {"event": "preparing_failed", "log_level": "warning", "session_id": "ses_1"}
+    assert lines == ([told | logged] if failure is not None else [])
     assert last["outcome"] == "accepted"
 
 
