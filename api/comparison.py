@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from models.embedding import cosine
 from models.engine import Engine
-from models.image import ImageLimits, decode_image
+from models.image import DEFAULT_LIMITS, ImageLimits, decode_image
 from verify.policy import Policy, require_contract
 from verify.reference_quality import Judged, judge, quality_lines
 
@@ -38,7 +38,7 @@ def judge_photo(photo: bytes, *, engine: Engine) -> tuple[Judged, ...]:
 
 
 def compare_photos(
-    first: bytes, second: bytes, *, engine: Engine, policy: Policy, limits: ImageLimits | None = None
+    first: bytes, second: bytes, *, engine: Engine, policy: Policy, limits: ImageLimits = DEFAULT_LIMITS
 ) -> Comparison:
     """Compare the one face of each photo.
 
@@ -48,7 +48,7 @@ def compare_photos(
         verify.policy.PolicyError: `policy_contract_mismatch`: the threshold belongs to other weights.
     """
     threshold = require_contract(policy, engine.contract).similarity
-    one, other = (engine.probe(decode_image(photo, limits=limits or ImageLimits())) for photo in (first, second))
+    one, other = (engine.read_probe(photo, limits=limits) for photo in (first, second))
     return Comparison(
         similarity=cosine(one, other), threshold=threshold, policy=policy.version, contract=engine.contract
     )

@@ -12,14 +12,14 @@ from models.detection import FIRST_SIDE, Decoder, Detector, Face, decode_yunet
 from models.embedding import Embedder, Embedding
 from models.errors import ModelError
 from models.face_quality.assessment import Component, assess_quality
-from models.image import Frame
+from models.image import DEFAULT_LIMITS, Frame, ImageLimits
 from models.licences import require_accepted
 from models.manifest import ModelEntry, load_manifest
 from models.network import PictureNetwork
 from models.packs import DEFAULT, FoundPack, find_pack
 from models.pad_crops import SIDE as VIEW_SIDE
 from models.pad_crops import pad_views
-from models.portrait import Portrait, find_portrait, single_face
+from models.portrait import Portrait, find_portrait, read_portrait, single_face
 from models.prepare import read_compiled, read_shipped
 from models.quality import Quality, measure_quality
 from models.scrfd import decode_scrfd
@@ -137,6 +137,14 @@ class Engine:
     def probe(self, frame: Frame) -> Embedding:
         """Embedding of a photo of one person. Raises FaceError as `portrait`, ModelError as `embed`."""
         found = self.portrait(frame)
+        return self.embed(found.frame, found.face)
+
+    def read_probe(self, photo: bytes, *, limits: ImageLimits = DEFAULT_LIMITS) -> Embedding:
+        """As `probe`, of a photo in its bytes, of which no more is decoded than a comparison needs.
+
+        Raises ImageError, FaceError and ModelError as `models.portrait.read_portrait`.
+        """
+        found = read_portrait(photo, detector=self.detector, embed=self.embed, limits=limits)
         return self.embed(found.frame, found.face)
 
     def reference(self, frame: Frame) -> Embedding:

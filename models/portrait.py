@@ -6,6 +6,7 @@ but with a lower score than the right way up: so the score decides, and what lie
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +15,7 @@ import numpy as np
 from models.detection import Detector, Face
 from models.embedding import Embedding, cosine
 from models.errors import FaceError
-from models.image import Frame
+from models.image import DEFAULT_LIMITS, Frame, ImageLimits, decode_image
 
 LEAST_EYE_DISTANCE = 24.0
 """Pixels between the eyes below which a photo is refused. ICAO 9303 asks for 90 on ID photos; SFace's own input has 35,
@@ -36,6 +37,11 @@ CLEARLY = 0.02
 ELSEWHERE = 0.8
 """Score from which a face at another place, that stands upright in another turn alone, is a second person. Faces the
 right way up had 0.858 or more in the same photos; below is hair, or a pattern, that looks like a face."""
+FIRST_LOOK = 640
+"""Pixels of the longer side at which a large photo is looked at first: twice as many as the detector's first pass."""
+ENOUGH = 70.0
+"""Pixels between the eyes with which that look does: twice as many as an aligned face has (`models.alignment`), which
+is made of the whole photo by halving it no further than that."""
 QUARTERS = (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_COUNTERCLOCKWISE)
 
 
@@ -61,6 +67,24 @@ class _Look:
 
 
 Embed = Callable[[Frame, Face], Embedding]
+
+
+def read_portrait(photo: bytes, *, detector: Detector, embed: Embed, limits: ImageLimits = DEFAULT_LIMITS) -> Portrait:
+    """As `find_portrait`, of a photo in its bytes, for a comparison: at a reduced scale where that is enough.
+
+    A large JPEG is decoded whole only if its face is small (`ENOUGH`) or it is refused: errors speak of the whole.
+
+    Raises:
+        ImageError: as `models.image.decode_image`. FaceError, ModelError: as `find_portrait`.
+    """
+    look = decode_image(photo, limits=limits, least=FIRST_LOOK)
+    if look.reduction > 1:
+        with suppress(FaceError):
+            found = find_portrait(look, detector=detector, embed=embed)
+            if found.face.eye_distance >= ENOUGH:
+                return found
+        look = decode_image(photo, limits=limits)
+    return find_portrait(look, detector=detector, embed=embed)
 
 
 def find_portrait(frame: Frame, *, detector: Detector, embed: Embed) -> Portrait:

@@ -52,6 +52,34 @@ def test_orientation_is_honoured_as_exif_means_it(form: str, orientation: int) -
     assert np.abs(pixels.astype(int) - np.asarray(upright)[..., ::-1]).mean() < 3
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("least", "reduction"), [(401, 1), (400, 2), (250, 2), (200, 4), (100, 8), (10, 8)])
+def test_a_large_jpeg_is_decoded_as_small_as_is_enough(orientation: int, least: int, reduction: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = coded(gradient(801, 602), "JPEG", exif=exif, quality=95)
+    whole, found = decode_image(data), decode_image(data, least=least)
+    height, width = (-(-side // reduction) for side in whole.pixels.shape[:2])
+    assert (whole.reduction, found.reduction) == (1, reduction)
+    assert found.pixels.shape == (height, width, 3)
+    expected = cv2.resize(whole.pixels, (width, height), interpolation=cv2.INTER_AREA).astype(int)
+    red_and_green = np.abs(found.pixels - expected)[..., 1:]
+    assert red_and_green.mean() < 2
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_what_cannot_be_decoded_smaller_comes_whole(form: str) -> None:
+    found = decode_image(coded(gradient(800, 600), form), least=100)
+    assert (found.reduction, found.pixels.shape) == (1, (600, 800, 3))
+
+
+def test_a_jpeg_that_is_cut_off_is_refused_at_any_size() -> None:
+    data = coded(gradient(800, 600), "JPEG")
+    with pytest.raises(ImageError) as caught:
+        decode_image(data[: len(data) // 2], least=100)
+    assert caught.value.code == "image_truncated"
+
+
 def test_orientation_that_only_xmp_states_is_honoured() -> None:
     xmp = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
         <rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>"""

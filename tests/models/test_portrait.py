@@ -17,7 +17,7 @@ from models.embedding import Embedding, cosine
 from models.engine import Engine
 from models.errors import FaceError
 from models.image import EXIF_ORIENTATION, Frame, decode_image
-from models.portrait import ELSEWHERE, SURE, find_portrait
+from models.portrait import ELSEWHERE, SURE, find_portrait, read_portrait
 from verify.policy import load_policy
 from verify.reference_quality import QualityStatus, make_reference, quality_lines
 
@@ -235,6 +235,39 @@ def test_quality_is_of_the_portrait_as_it_was_turned(engine: Engine, portraits: 
     assert found.warnings == make_reference(frame, engine, quality_lines()).warnings == ()
     judged = {each.component.name: each for each in judge_photo(jpeg(turned(frame, 2)), engine=engine)}
     assert judged["head_pose_roll"].status is QualityStatus.GOOD
+
+
+def enlarged(frame: Frame, long_side: int, *, room: float = 0.0) -> Frame:
+    """A photo of `long_side` pixels, with `room` around it as a share of what is there."""
+    pad = round(room * max(frame.pixels.shape))
+    padded = cv2.copyMakeBorder(frame.pixels, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(128, 128, 128))
+    scale = long_side / max(padded.shape)
+    return Frame(np.asarray(cv2.resize(padded, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8))
+
+
+@pytest.mark.parametrize("quarters", [0, 1])
+def test_a_large_photo_is_compared_at_a_reduced_scale(engine: Engine, frames: dict[str, Frame], quarters: int) -> None:
+    whole = enlarged(frames["person_a_1"], 1700)
+    photo = jpeg(turned(whole, quarters) if quarters else whole)
+    found = read_portrait(photo, detector=engine.detector, embed=engine.embed)
+    assert found.frame.pixels.shape[:2] == tuple(-(-side // 2) for side in whole.pixels.shape[:2])
+    assert cosine(engine.read_probe(photo), engine.probe(decode_image(photo))) > 0.99
+
+
+def test_a_small_face_of_a_large_photo_is_compared_as_a_whole(engine: Engine, frames: dict[str, Frame]) -> None:
+    photo = jpeg(enlarged(frames["person_a_1"], 1700, room=2.0))
+    found = read_portrait(photo, detector=engine.detector, embed=engine.embed)
+    assert found.frame.reduction == 1
+    assert np.array_equal(engine.read_probe(photo).vector, engine.probe(decode_image(photo)).vector)
+
+
+def test_a_large_photo_that_is_refused_is_refused_as_a_whole(engine: Engine, frames: dict[str, Frame]) -> None:
+    photo = jpeg(enlarged(frames["person_a_1"], 1300, room=8.0))
+    with pytest.raises(FaceError) as expected:
+        engine.probe(decode_image(photo))
+    with pytest.raises(FaceError) as caught:
+        engine.read_probe(photo)
+    assert str(caught.value) == str(expected.value)
 
 
 @pytest.mark.parametrize(("other", "match"), [("person_a_2", True), ("impostor_1", False)])
