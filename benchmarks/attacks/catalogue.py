@@ -34,12 +34,13 @@ from benchmarks.attacks.screen import screen_before, still
 from benchmarks.attacks.sheet import FOCAL_PX, Sheet, SheetPose
 from benchmarks.held_out.waving import WavingSheet
 from benchmarks.phone.camera import Camera, Glow
+from benchmarks.phone.casting import face_of
 from benchmarks.phone.head import Head
 from benchmarks.phone.person import Actor, Person
 from liveness.challenge import Challenge, Cue, draw_challenge
 from models.detection import Face
 from models.engine import Engine
-from models.image import Frame, decode_image
+from models.image import Frame
 
 Picture = NDArray[np.uint8]
 
@@ -60,8 +61,7 @@ class Likeness:
     @classmethod
     def of(cls, photo: bytes, engine: Engine) -> "Likeness":
         """Raises ImageError, FaceError."""
-        frame = decode_image(photo)
-        return cls(frame, engine.refine(frame, engine.single_face(frame)))
+        return cls(*face_of(photo, engine))
 
     @property
     def head(self) -> Head:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.phone.casting import FRONTAL_YAW, frontal, living
+from benchmarks.phone.casting import FRONTAL_YAW, MIRRORED, frontal, living, steady_landmarks
 from benchmarks.phone.head import Head, HeadPose
 from models.engine import Engine
 from models.image import Frame, decode_image
@@ -35,9 +35,38 @@ def test_a_frontal_photo_is_laid_over_the_head_as_it_is(portraits: dict[str, byt
     photo = portraits[name]
     assert frontal(photo, engine=engine)
     frame = decode_image(photo)
-    head = Head.from_photo(frame.pixels, engine.refine(frame, engine.single_face(frame)).landmarks)
+    head = Head.from_photo(frame.pixels, steady(frame, engine))
     person = living(photo, engine=engine, rng=Random(1), unrest=0.0)
     assert np.array_equal(person.scene(0.0), head.render(person._pose(0.0)))
+
+
+def test_a_photo_with_somebody_behind_who_is_found_only_once_it_is_rendered_is_none_of_one_person(
+    portraits: dict[str, bytes], engine: Engine
+) -> None:
+    photo = decode_image(portraits["person_b_1"]).pixels.copy()
+    other = decode_image(portraits["person_a_1"])
+    left, top, width, height = engine.single_face(other).box.astype(int)
+    beside, above = width // 4, height // 4
+    behind = other.pixels[top - above : top + height + above, left - beside : left + width + beside]
+    photo[8:68, 8:52] = cv2.resize(behind, (44, 60), interpolation=cv2.INTER_AREA)
+    assert len(engine.detect(Frame(photo))) == 1
+    assert not frontal(cv2.imencode(".png", photo)[1].tobytes(), engine=engine)
+
+
+@pytest.mark.parametrize("name", ["person_a_1", "person_a_2", "person_b_1", "person_b_2"])
+def test_landmarks_of_a_mirror_image_are_the_mirror_image_of_landmarks(
+    portraits: dict[str, bytes], engine: Engine, name: str
+) -> None:
+    frame = decode_image(portraits[name])
+    mirrored = Frame(frame.pixels[:, ::-1])
+    there, again = (steady(picture, engine) for picture in (frame, mirrored))
+    back = np.array([frame.pixels.shape[1], 0]) + again[list(MIRRORED)] * np.array([-1, 1])
+    eye_distance = hypot(*(there[1] - there[0]))
+    assert np.abs(back - there).max() < 0.02 * eye_distance
+
+
+def steady(frame: Frame, engine: Engine) -> np.ndarray:
+    return steady_landmarks(frame, engine.refine(frame, engine.single_face(frame)), engine)
 
 
 def test_the_pupils_stay_where_the_photo_has_them(portraits: dict[str, bytes], engine: Engine) -> None:
