@@ -73,3 +73,20 @@ def test_points_follow_a_shift_in_a_dark_and_noisy_picture(start: tuple[np.ndarr
     followed = follow_tracks(tracks, dark(np.roll(grey, (4, 3), axis=(0, 1))), landmarks + np.float32([3, 4]))
     assert followed.survived > 0.6
     assert np.abs(np.median(followed.current - followed.reference, axis=0) - [3, 4]).max() < 0.3
+
+
+@pytest.mark.parametrize("gain", [0.8, 0.93, 1.07, 1.25])
+def test_a_smooth_face_keeps_its_points_when_the_camera_exposes_anew(
+    start: tuple[np.ndarray, np.ndarray, Tracks], gain: float
+) -> None:
+    grey, landmarks, _ = start
+    smooth = np.asarray(cv2.GaussianBlur(grey, (0, 0), 4), np.float32) * np.float32(0.75)
+    noise = np.random.default_rng(5)
+
+    def seen(exposure: float) -> np.ndarray:
+        return np.clip(smooth * exposure + noise.normal(0, 1, smooth.shape), 0, 255).astype(np.uint8)
+
+    tracks = seed_tracks(seen(1.0), landmarks)
+    followed = follow_tracks(tracks, seen(gain), landmarks)
+    assert followed.survived > 0.8
+    assert np.percentile(np.hypot(*(followed.current - followed.reference).T), 90) < 0.5
