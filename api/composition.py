@@ -279,7 +279,11 @@ def _services(
     checkpoints = Checkpoints(
         store=store, ring=keys.rings["checkpoint"], issuer=settings.issuer, algorithm=settings.receipt_algorithm
     )
-    erasures = Erasures(store=store, vault=keys.vault, retention_days=settings.retention_days)
+
+    def damaged(case_id: str) -> None:
+        log.error("case_damaged", case_id=case_id)
+
+    erasures = Erasures(store=store, vault=keys.vault, retention_days=settings.retention_days, damaged=damaged)
     tokens = Tokens(store=store, rings=keys.rings, issuer=settings.issuer, entropy=entropy)
 
     async def embed_reference(photo: bytes) -> Reference:
@@ -361,7 +365,14 @@ def _services(
         outbound=outbound,
         delivery_worker=DeliveryWorker(
             store=store,
-            outbox=Outbox(store=store, clients=clients, cases=cases, webhooks=webhooks, deliveries=deliveries),
+            outbox=Outbox(
+                store=store,
+                clients=clients,
+                cases=cases,
+                webhooks=webhooks,
+                deliveries=deliveries,
+                damaged=damaged,
+            ),
             webhooks=webhooks,
             deliveries=deliveries,
             outbound=outbound,

@@ -106,9 +106,12 @@ class Clients:
 
     async def _change(self, client_id: str, change: Callable[[Client], Client]) -> Client:
         for name, content in (await self.store.records(_KIND)).items():
-            client = msgspec.json.decode(content, type=Client)
-            if client.id == client_id:
-                changed = change(client)
-                await self.store.put_record(_KIND, name, msgspec.json.encode(changed))
-                return changed
+            if msgspec.json.decode(content, type=Client).id == client_id:
+                stored = await self.store.change_record(_KIND, name, lambda before: _changed(before, change))
+                if stored is not None:
+                    return msgspec.json.decode(stored, type=Client)
         raise NotFound("key_unknown", f"no client has the id {client_id!r}; `heyan keys list` shows them")
+
+
+def _changed(stored: bytes, change: Callable[[Client], Client]) -> bytes:
+    return msgspec.json.encode(change(msgspec.json.decode(stored, type=Client)))

@@ -91,10 +91,13 @@ class EmbeddedValkey:
             self._let_go()
 
     async def _supervise(self) -> None:
-        """Start the server again whenever it is gone. Requests fail meanwhile."""
+        """Start the server again whenever it is gone. Requests fail meanwhile.
+
+        Nothing ends this but `close`: what stands against it (no file to be had, a full disk) may be over next time.
+        """
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            with suppress(StoreUnavailable):
+            with suppress(StoreUnavailable, OSError):
                 if not self._runs():
                     await self._ensure_running()
 

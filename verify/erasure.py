@@ -13,11 +13,11 @@ from verify.audit import Detail, Event
 from verify.casefile import NO_DETAILS, CaseFile, CaseState, InviteState, ReferenceState, Subject, VerificationState
 from verify.cases import find_subject, known_case, state_at
 from verify.enrolment import anonymous
-from verify.errors import NotFound
+from verify.errors import CaseDamaged, NotFound
 from verify.ledger import Marked
 from verify.operators import OPERATORS_CHAIN
 from verify.references import blob_name
-from verify.store import Change, Store
+from verify.store import Change, OnDamage, Store
 from verify.vault import Vault
 
 DAY_SECONDS = 86400.0
@@ -35,11 +35,12 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erasures:
-    """Erases at once, or when a case has been over for `retention_days`."""
+    """Erases at once, or when a case has been over for `retention_days`. One damaged case keeps no other waiting."""
 
     store: Store
     vault: Vault
     retention_days: float
+    damaged: OnDamage
 
     async def erase_subject(self, case_id: str, subject_id: str, *, actor: str) -> bool:
         """Erase one person of a case: name, id, reference, contacts, scores. False if there was nothing left.
@@ -92,6 +93,9 @@ class Erasures:
                 file, now = await self.store.load(mark.case)
             except NotFound:
                 continue  # it was marked, and its creation then failed
+            except CaseDamaged:
+                self.damaged(mark.case)
+                continue
             await self.store.ledger.note_faces(mark.case, stored_faces(file))
             state = state_at(file.case, now)
             if file.case.wrapped_key:
@@ -113,17 +117,29 @@ class Erasures:
         """
         again = 0
         async for case_id in self.store.ledger.cases():
-            file, _ = await self.store.load(case_id)
+            try:
+                file, _ = await self.store.load(case_id)
+            except CaseDamaged:
+                self.damaged(case_id)
+                continue
             for subject in file.subjects.values():
                 if subject != anonymous(subject) and await asyncio.to_thread(self.vault.is_erased, case_id, subject.id):
                     again += await self.erase_subject(case_id, subject.id, actor="service")
         return again
+
+    async def _next_look(self) -> float:
+        """An end (Unix seconds) after which a case is due in a day."""
+        return await self.store.now() - (self.retention_days - 1) * DAY_SECONDS
 
     async def _erase_if_over(self, case_id: str) -> None:
         try:
             file, now = await self.store.load(case_id)
         except NotFound:
             await self.store.ledger.forget_end(case_id)
+            return
+        except CaseDamaged:
+            self.damaged(case_id)
+            await self.store.ledger.note_end(case_id, await self._next_look(), final=False)
             return
         if state_at(file.case, now) is CaseState.OPEN:  # its deadline was moved
             await self.store.ledger.note_end(case_id, file.case.deadline, final=False)

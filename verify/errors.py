@@ -82,12 +82,20 @@ class Limited(VerifyError):
 
 
 class Unavailable(VerifyError):
-    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `checkpoint_damaged` and
+    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `checkpoint_damaged`,
     `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an authority."""
 
     def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
         super().__init__(code, message)
         self.retry_after = retry_after
+
+
+class CaseDamaged(Unavailable):
+    """`case_damaged`: the record of a case cannot be read. Everything about this case waits for the operator."""
+
+    def __init__(self) -> None:
+        message = "the record of this case cannot be read: the operator should run `heyan audit verify`"
+        super().__init__("case_damaged", message, retry_after=60.0)
 
 
 class StoreUnavailable(Unavailable):

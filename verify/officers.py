@@ -79,11 +79,10 @@ class Officers:
     async def revoke(self, officer_id: str) -> Officer:
         """Make an officer's key useless. Raises NotFound `officer_unknown`."""
         for name, content in (await self.store.records(_KIND)).items():
-            officer = msgspec.json.decode(content, type=Officer)
-            if officer.id == officer_id:
-                revoked = replace(officer, revoked=True)
-                await self.store.put_record(_KIND, name, msgspec.json.encode(revoked))
-                return revoked
+            if msgspec.json.decode(content, type=Officer).id == officer_id:
+                stored = await self.store.change_record(_KIND, name, _revoked)
+                if stored is not None:
+                    return msgspec.json.decode(stored, type=Officer)
         raise NotFound("officer_unknown", f"no officer has the id {officer_id!r}; `heyan officers list` shows them")
 
 
@@ -166,6 +165,10 @@ class Window:
             return Change(after=file.with_(made), event=event, value=made)
 
         return await self.store.transact(known_case(case_id), transition, durable=True)
+
+
+def _revoked(stored: bytes) -> bytes:
+    return msgspec.json.encode(replace(msgspec.json.decode(stored, type=Officer), revoked=True))
 
 
 def _check_mode(file: CaseFile, officer: Officer) -> None:

@@ -108,11 +108,10 @@ class Operators:
     async def revoke(self, operator_id: str) -> Operator:
         """Make an operator's key useless, and end their sessions. Raises NotFound `operator_unknown`."""
         for name, content in (await self.store.records(_KIND)).items():
-            operator = msgspec.json.decode(content, type=Operator)
-            if operator.id == operator_id:
-                revoked = replace(operator, revoked=True)
-                await self.store.put_record(_KIND, name, msgspec.json.encode(revoked))
-                return revoked
+            if msgspec.json.decode(content, type=Operator).id == operator_id:
+                stored = await self.store.change_record(_KIND, name, _revoked)
+                if stored is not None:
+                    return msgspec.json.decode(stored, type=Operator)
         raise NotFound("operator_unknown", f"no operator has the id {operator_id!r}; `heyan operators list` shows them")
 
     async def holder(self, key: str, *, expected: str) -> Operator:
@@ -175,6 +174,10 @@ class Operators:
         found = await self.store.get_record(_KIND, key_hash)
         operator = msgspec.json.decode(found, type=Operator) if found is not None else None
         return None if operator is None or operator.revoked else operator
+
+
+def _revoked(stored: bytes) -> bytes:
+    return msgspec.json.encode(replace(msgspec.json.decode(stored, type=Operator), revoked=True))
 
 
 def _session(secret: str) -> str:

@@ -12,8 +12,8 @@ from verify.cases import Cases
 from verify.clients import Clients
 from verify.connection import Script
 from verify.deliveries import Deliveries
-from verify.errors import NotFound
-from verify.store import DEADLINES, PENDING, Store
+from verify.errors import CaseDamaged, NotFound
+from verify.store import DEADLINES, PENDING, OnDamage, Store
 from verify.webhooks import Endpoint, Webhooks
 
 BATCH = 200
@@ -50,26 +50,32 @@ return 'done'
 """)
 
 LOOK_AGAIN_SECONDS = 3600.0
-"""When a case whose deadline was put off is looked at again at the latest: it may have been brought forward since."""
+"""When a case whose deadline was put off is looked at again at the latest: it may have been brought forward since. Also
+one whose record cannot be read: it may have been mended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbox:
-    """Works off what commits have marked."""
+    """Works off what commits have marked. One damaged case keeps no other from its notices."""
 
     store: Store
     clients: Clients
     cases: Cases
     webhooks: Webhooks
     deliveries: Deliveries
+    damaged: OnDamage
 
     async def work(self, *, now: float) -> None:
         """Expire cases whose deadline has passed, then enqueue all notices that are pending."""
         for case_id, mark in await self._marked(DEADLINES, now):
-            if await self._has_ended(case_id):
-                await self._unmark(DEADLINES, ((case_id, mark),))
-            else:
-                await self._look_again(case_id, mark, now=now)
+            try:
+                if await self._has_ended(case_id):
+                    await self._unmark(DEADLINES, ((case_id, mark),))
+                else:
+                    await self._look_again(case_id, mark, now=now)
+            except CaseDamaged:
+                self.damaged(case_id)
+                await self._move(case_id, mark, now + LOOK_AGAIN_SECONDS)
         pending = await self._marked(PENDING, now)
         if pending:
             await self._distribute([case_id for case_id, _ in pending], now=now)
@@ -85,7 +91,9 @@ class Outbox:
     async def _look_again(self, case_id: str, mark: str, *, now: float) -> None:
         """Move the mark of a case whose deadline was put off; marks before commits only ever move to earlier times."""
         file, _ = await self.store.load(case_id)
-        later = min(file.case.deadline, now + LOOK_AGAIN_SECONDS)
+        await self._move(case_id, mark, min(file.case.deadline, now + LOOK_AGAIN_SECONDS))
+
+    async def _move(self, case_id: str, mark: str, later: float) -> None:
         await self.store.run(_MOVE, [DEADLINES], [case_id, mark, int(later * 1000) + 1])
 
     async def _distribute(self, case_ids: Sequence[str], *, now: float) -> None:

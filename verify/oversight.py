@@ -12,7 +12,7 @@ import msgspec
 from verify.audit import AuditEntry
 from verify.casefile import Case, CaseState, Mode, decode_case
 from verify.cases import CaseView, case_view, known_case, state_at
-from verify.errors import Invalid, Unavailable
+from verify.errors import Invalid
 from verify.ledger import Place
 from verify.operators import OPERATORS_CHAIN
 from verify.store import ALL_CLIENTS, PENDING, Store, case_of_entry
@@ -167,12 +167,8 @@ class Oversight:
         return SeenCases(cases=tuple(found), next_cursor=below)
 
     async def case(self, case_id: str) -> SeenCase:
-        """One case. Raises NotFound `case_unknown`, Unavailable `case_damaged`."""
-        try:
-            file, now = await self.store.load(known_case(case_id))
-        except (KeyError, ValueError):
-            message = "the record of this case cannot be read: run heyan audit verify"
-            raise Unavailable("case_damaged", message) from None
+        """One case. Raises NotFound `case_unknown`, CaseDamaged."""
+        file, now = await self.store.load(known_case(case_id))
         placed = (await self.store.ledger.latest((file.case.id,))).get(file.case.id)
         view = case_view(file, now=now, epoch=await self.store.epoch())
         return SeenCase(view=view, now=now, covered=placed.leaf.entries if placed else 0)

@@ -22,7 +22,7 @@ from liveness.thresholds import Line, LivenessThresholds, SignalThresholds
 from verify.audit import AuditChainBrokenError
 from verify.casefile import CaseFile, SessionState
 from verify.decision import decide
-from verify.errors import NotFound
+from verify.errors import CaseDamaged, NotFound
 from verify.evidence import Evidence, read_evidence
 from verify.fraud import FraudEvidence, fraud_signs, with_fraud
 from verify.fraud_policy import FraudRule
@@ -127,7 +127,7 @@ async def replay(
             found = [each async for each in unsealed(store, vault, case_id, key=key, since=since)]
         except NotFound:
             continue
-        except (AuditChainBrokenError, KeyError, ValueError):
+        except (CaseDamaged, AuditChainBrokenError, KeyError, ValueError):
             damaged += 1
             continue
         not_replayed["not_kept"] += _undecided(file, since)

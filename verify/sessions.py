@@ -188,13 +188,21 @@ class Sessions:
         await self.patience.begin(file.subjects[invite.subject_id].person, now=now)
 
     async def _remember(self, attempted: Attempted, decision: Decision, signs: tuple[FraudSign, ...]) -> None:
-        """Tell the counters how an attempt ended. The outcome stands even if they cannot be told."""
+        """Tell the counters how an attempt ended. The outcome stands even if they cannot be told.
+
+        Test mode simulates people who may be real in live mode, under the same hash: it neither delays nor clears them.
+        """
         with suppress(StoreUnavailable):
-            if isinstance(decision, Accepted):
-                await self.patience.accepted(attempted.person)
-            elif isinstance(decision, Rejected) and attempted.device is not None and attempted.mode != "test":
-                await self.patience.rejected(attempted.device, now=attempted.at)
+            if attempted.mode == "live":
+                await self._learn(attempted, decision)
             await Tally(self.store).count(attempted.mode, decision, signs, now=attempted.at)
+
+    async def _learn(self, attempted: Attempted, decision: Decision) -> None:
+        """Forget the delays of whoever was accepted; count a rejection on its device."""
+        if isinstance(decision, Accepted):
+            await self.patience.accepted(attempted.person)
+        elif isinstance(decision, Rejected) and attempted.device is not None:
+            await self.patience.rejected(attempted.device, now=attempted.at)
 
     async def claim(self, session_id: str, secret: str, accommodation: Accommodation = EVERYTHING) -> Claim:
         """Draw the challenge and burn it: a session runs once.

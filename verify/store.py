@@ -25,7 +25,7 @@ from verify.audit import GENESIS, AuditEntry, Event, link, verify_chain
 from verify.casefile import Case, CaseFile, changed_fields, decode_file
 from verify.connection import Command, Connection, Script, Watch, text, unwatched
 from verify.embedded import EmbeddedValkey
-from verify.errors import NotFound, StoreBusy, StoreUnavailable, VerifyError
+from verify.errors import CaseDamaged, NotFound, StoreBusy, StoreUnavailable, VerifyError
 from verify.identifiers import Entropy
 from verify.ledger import Ledger
 from verify.messages import newly_queued, without_moot
@@ -80,6 +80,17 @@ redis.call('HSET', KEYS[1], ARGV[1], redis.call('HGET', KEYS[1], ARGV[1]) or ARG
 return 'done'
 """)
 """Writes in any case, so that the confirmation covers what an earlier attempt has left."""
+SWAP_RECORD = Script.of("""
+if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then
+    return 'conflict'
+end
+if ARGV[3] == '' then
+    redis.call('HDEL', KEYS[1], ARGV[1])
+else
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
+return 'done'
+""")
 PUT_RECORD = Script.of("redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) return 'done'")
 ADD_TO_INDEX = Script.of("redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2]) return 'done'")
 
@@ -158,6 +169,9 @@ class Seen:
     records: Mapping[Place, bytes | None]
 
 
+OnDamage = Callable[[str], object]
+"""Told the id of a case whose record cannot be read, by work on many cases, which goes on with the others."""
+
 Decision = Callable[[Seen], Change[T]]
 """Like a transition, on more than the case file. Pure: it may be called more than once."""
 
@@ -221,7 +235,7 @@ class Store:
         return after
 
     async def load(self, case_id: str) -> tuple[CaseFile, float]:
-        """A case at one moment, and that moment by the store's clock. Raises NotFound `case_unknown`."""
+        """A case at one moment, and that moment by the store's clock. Raises NotFound `case_unknown`, CaseDamaged."""
         file, now, _ = await self._load(case_id)
         return file, now
 
@@ -231,7 +245,7 @@ class Store:
         One more if another process has changed the case, or if records are needed of a case that is not remembered.
 
         Raises:
-            NotFound: `case_unknown`.
+            NotFound: `case_unknown`. CaseDamaged: its record cannot be read.
         """
         known = self._remembered.get(case_id)
         expected = beside(known) if known is not None else ()
@@ -257,7 +271,10 @@ class Store:
             found, time = await self._connection.ask_all(whole, ("TIME",))
         if not found:
             raise NotFound("case_unknown", "there is no such case, or it belongs to another client")
-        file = decode_file({text(name): content for name, content in found.items()})
+        try:
+            file = decode_file({text(name): content for name, content in found.items()})
+        except (KeyError, ValueError) as error:
+            raise CaseDamaged from error
         return self._remember(file), _seconds(time), answers
 
     async def transact(self, case_id: str, transition: Transition[T], *, durable: bool = False) -> T:
@@ -276,7 +293,7 @@ class Store:
             durable: return only when the change is on disk, and on the replicas that are configured.
 
         Raises:
-            NotFound: `case_unknown`.
+            NotFound: `case_unknown`. CaseDamaged: its record cannot be read.
             LateError: the change's `not_after` has passed.
             StoreUnavailable: no answer or no confirmation; the change may be there, and the request may be repeated.
             StoreBusy: others kept changing the case.
@@ -444,6 +461,28 @@ class Store:
         """Write a record, durably, unless there is one of that name; the content that is stored now."""
         await self._connection.run(ADD_RECORD, [self._key(kind)], [name, content], durable=True)
         return bytes(await self._connection.ask("HGET", self._key(kind), name))
+
+    async def change_record(self, kind: str, name: str, change: Callable[[bytes], bytes | None]) -> bytes | None:
+        """Change one record, durably, by what it says at that moment; what is stored then, None if it is gone.
+
+        Args:
+            kind: of the record.
+            name: its name.
+            change: from its content to the new one, None to remove it. May be asked again.
+
+        Raises:
+            StoreUnavailable: no answer or no confirmation; it may be repeated. StoreBusy: others kept changing it.
+        """
+        for attempt in range(ATTEMPTS):
+            before = await self.get_record(kind, name)
+            if before is None:
+                return None
+            after = change(before)
+            names = [self._key(kind)], [name, before, after or b""]
+            if Committed(await self._connection.run(SWAP_RECORD, *names, durable=True)) is Committed.DONE:
+                return after
+            await asyncio.sleep(self._jitter() * 0.01 * (attempt + 1))
+        raise StoreBusy
 
     async def records(self, kind: str) -> dict[str, bytes]:
         """All records of a kind."""

@@ -16,8 +16,7 @@ from standardwebhooks import Webhook
 
 from verify.casefile import Mode
 from verify.clients import Client
-from verify.connection import Script
-from verify.errors import Conflict, Invalid, NotFound, StoreBusy
+from verify.errors import Conflict, Invalid, NotFound
 from verify.identifiers import Entropy, new_part
 from verify.notices import CATALOGUE, PING, Notice
 from verify.store import Store
@@ -31,18 +30,6 @@ OVERLAP_SECONDS = 86400.0
 
 SECRET_BYTES = 32
 _KIND = "webhooks"
-
-_SWAP = Script.of("""
-if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then
-    return 'conflict'
-end
-if ARGV[3] == '' then
-    redis.call('HDEL', KEYS[1], ARGV[1])
-else
-    redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-end
-return 'done'
-""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,15 +185,12 @@ class Webhooks:
 
     async def _change(self, endpoint: Endpoint, change: Callable[[Endpoint], Endpoint | None]) -> None:
         """Apply a change to the endpoint as it is now; nothing to do if it is gone."""
-        for _ in range(3):
-            stored = await self.store.get_record(_KIND, endpoint.id)
-            if stored is None:
-                return
+
+        def changed(stored: bytes) -> bytes | None:
             after = change(msgspec.json.decode(stored, type=Endpoint))
-            content = msgspec.json.encode(after) if after is not None else b""
-            if await self.store.run(_SWAP, [_KIND], [endpoint.id, stored, content]) == "done":
-                return
-        raise StoreBusy
+            return None if after is None else msgspec.json.encode(after)
+
+        await self.store.change_record(_KIND, endpoint.id, changed)
 
 
 def _shown(secret: bytes) -> str:

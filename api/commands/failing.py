@@ -29,6 +29,11 @@ def explained() -> Iterator[None]:
         raise typer.Exit(BAD_INPUT) from None
 
 
+def warn_damaged(case_id: str) -> None:
+    """That a case is left out, to standard error."""
+    complain("case_damaged", f"the record of {case_id} cannot be read and is left as it is: run heyan audit verify")
+
+
 def complain(code: str, message: str) -> None:
     """One error, to standard error."""
     console = Console(stderr=True)

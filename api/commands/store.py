@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from api.commands.failing import explained
+from api.commands.failing import explained, warn_damaged
 from api.composition import open_store_of, store_to_migrate
 from api.settings import load_settings
 from verify.erasure import Erasures
@@ -73,5 +73,5 @@ async def _restored() -> tuple[int, int]:
     vault = load_keys(settings.data_dir, entropy=secrets.token_bytes, auditor_key=settings.auditor_key).vault
     async with open_store_of(settings) as store:
         epoch = await store.bump_epoch()
-        erasures = Erasures(store=store, vault=vault, retention_days=settings.retention_days)
+        erasures = Erasures(store=store, vault=vault, retention_days=settings.retention_days, damaged=warn_damaged)
         return epoch, await erasures.erase_again()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands.failing import explained
+from api.commands.failing import explained, warn_damaged
 from api.composition import open_store_of
 from api.settings import load_settings
 from verify.erasure import Erasures
@@ -35,5 +35,5 @@ async def _erase(case_id: str, subject_id: str) -> bool:
     settings = load_settings()
     vault = load_keys(settings.data_dir, entropy=secrets.token_bytes, auditor_key=settings.auditor_key).vault
     async with open_store_of(settings) as store:
-        erasures = Erasures(store=store, vault=vault, retention_days=settings.retention_days)
+        erasures = Erasures(store=store, vault=vault, retention_days=settings.retention_days, damaged=warn_damaged)
         return await erasures.erase_subject(case_id, subject_id, actor="operator")

@@ -29,7 +29,12 @@ def worker_of(office: Office, store: ClockedStore) -> DeliveryWorker:
     return DeliveryWorker(
         store=store,
         outbox=Outbox(
-            store=store, clients=office.clients, cases=office.cases, webhooks=webhooks, deliveries=deliveries
+            store=store,
+            clients=office.clients,
+            cases=office.cases,
+            webhooks=webhooks,
+            deliveries=deliveries,
+            damaged=office.damaged.append,
         ),
         webhooks=webhooks,
         deliveries=deliveries,

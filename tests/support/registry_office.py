@@ -186,6 +186,13 @@ class Office:
     window: Window
     client: Client
     api_key: str
+    damaged: list[str]
+    """Ids of cases that work on many has met and could not read."""
+
+    async def damage(self, case_id: str) -> None:
+        """Make the record of a case unreadable, as a mistake in the store would."""
+        await self.store._connection.ask("HSET", self.store._file(case_id), "case", "{}")
+        self.store._remembered.clear()
 
     def signer(self, mode: str = "live") -> SigningKey:
         """The key that signs now."""
@@ -275,6 +282,7 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
     invites = Invites(
         store=store, vault=keys.vault, entropy=entropy, embed_reference=pretend_to_embed, contract=POLICY.contract
     )
+    damaged = list[str]()
     return Office(
         store=store,
         keys=keys,
@@ -314,7 +322,8 @@ async def open_office(store: ClockedStore, folder: Path, *, allow_client_upload:
         officers=Officers(store, entropy),
         window=Window(store=store, vault=keys.vault, entropy=entropy),
         archives=Archives(store=store, checkpoints=checkpoints, tokens=tokens),
-        erasures=Erasures(store=store, vault=keys.vault, retention_days=30),
+        erasures=Erasures(store=store, vault=keys.vault, retention_days=30, damaged=damaged.append),
+        damaged=damaged,
         client=client,
         api_key=api_key,
     )

@@ -1,7 +1,12 @@
+import asyncio
+import secrets
+
 import pytest
 from registry_office import Office
 
+from verify.connection import Connection, Script
 from verify.errors import Invalid, NotFound, Refused
+from verify.operators import Operators
 
 
 async def test_a_key_finds_its_client(office: Office) -> None:
@@ -47,3 +52,34 @@ async def test_an_unknown_scope_is_refused(office: Office) -> None:
 async def test_the_mode_is_in_the_key(office: Office) -> None:
     _, key = await office.clients.create("x", mode="test")
     assert key.startswith("hk_test_")
+
+
+async def test_revoking_is_on_disk_before_it_is_answered(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that was revoked must not come back when the store fails over."""
+    officer, _ = await office.officers.add("window 2", mode="live")
+    operators = Operators(office.store, secrets.token_bytes)
+    operator, _ = await operators.create("somebody", role="viewer")
+    waited = list[bool]()
+    run = Connection.run
+
+    async def noting(self: Connection, script: Script, *arguments: object, durable: bool, **others: object) -> str:
+        waited.append(durable)
+        return await run(self, script, *arguments, durable=durable, **others)
+
+    monkeypatch.setattr(Connection, "run", noting)
+    await office.clients.revoke(office.client.id)
+    await office.officers.revoke(officer.id)
+    await operators.revoke(operator.id)
+    assert waited == [True] * 3
+
+
+async def test_a_change_beside_a_revocation_does_not_undo_it(office: Office) -> None:
+    """Two commands that read the same record: the one that writes later decides on what the other has written."""
+    await asyncio.gather(
+        office.clients.let_return_to(office.client.id, ["https://registry.example"]),
+        office.clients.revoke(office.client.id),
+        office.clients.let_return_to(office.client.id, ["https://other.example"]),
+    )
+    (client,) = await office.clients.list()
+    assert client.revoked
+    assert client.return_origins in {("https://registry.example",), ("https://other.example",)}

@@ -1,6 +1,7 @@
 """The embedded store across processes: who starts it, who finds it, who stops it."""
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from textwrap import dedent
 
 import pytest
 
+from verify import embedded
 from verify.connection import connect
 from verify.embedded import SOCKET_PATH_BYTES, EmbeddedValkey
 from verify.errors import StoreUnavailable
@@ -151,3 +153,19 @@ async def _once_it_is_back(store: object) -> bytes | None:
         except StoreUnavailable:
             await asyncio.sleep(0.05)
     raise AssertionError("the store did not come back")
+
+
+async def test_the_supervisor_outlives_a_moment_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with await open_store(None, tmp_path) as store:
+        await store.put_record("kept", "before", b"1")
+        tried = asyncio.Event()
+
+        def exhausted(_: Path) -> int | None:
+            tried.set()
+            raise OSError(errno.EMFILE, "too many open files")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(embedded, "_try_lock", exhausted)
+            await asyncio.wait_for(tried.wait(), 10)
+        store._embedded._server.kill()
+        assert await _once_it_is_back(store) == b"1"

@@ -287,3 +287,29 @@ async def test_with_the_case_goes_what_the_client_wrote_about_it(office: Office)
     await office.erasures.erase_case(file.case.id, actor="operator", reason="request")
     case = (await office.file(file.case.id)).case
     assert (case.details, case.metadata) == (Details(), {})
+
+
+async def test_a_damaged_case_keeps_no_other_past_its_time(office: Office) -> None:
+    damaged, _ = await office.case()
+    whole, _ = await office.case()
+    await keep(office)
+    await office.damage(damaged.case.id)
+    office.store.stop_at(whole.case.deadline + 30 * DAY_SECONDS)
+    assert await office.erasures.erase_due() == 2
+    assert not (await office.file(whole.case.id)).case.wrapped_key
+    assert office.damaged == [damaged.case.id]
+    assert await office.erasures.erase_due() == 0
+    office.store.stop_at(whole.case.deadline + 31 * DAY_SECONDS + 1)
+    assert await office.erasures.erase_due() == 1
+    assert office.damaged == [damaged.case.id] * 2
+
+
+async def test_damaged_cases_are_left_out_by_what_looks_at_all(office: Office) -> None:
+    damaged, _ = await office.case()
+    whole, _ = await office.case()
+    await office.damage(damaged.case.id)
+    await keep(office)
+    assert await office.store.ledger.ended(before=whole.case.deadline, limit=9) == (whole.case.id,)
+    assert await office.checkpoints.advance() is not None
+    assert await office.erasures.erase_again() == 0
+    assert office.damaged == [damaged.case.id] * 2

@@ -14,7 +14,7 @@ from verify.casefile import CaseFile, CaseState
 from verify.connection import Command, Connection, client
 from verify.deliveries import Deliveries
 from verify.embedded import EmbeddedValkey
-from verify.outbox import Outbox
+from verify.outbox import LOOK_AGAIN_SECONDS, Outbox
 from verify.store import MARK_SECONDS, Change
 from verify.store_address import connect_to
 from verify.webhooks import Endpoint, Webhooks
@@ -33,6 +33,7 @@ def outbox_of(office: Office, store: ClockedStore | None = None) -> Outbox:
         cases=office.cases,
         webhooks=Webhooks(store=store, vault=office.keys.vault, entropy=secrets.token_bytes),
         deliveries=Deliveries(store),
+        damaged=office.damaged.append,
     )
 
 
@@ -174,3 +175,20 @@ async def test_what_many_cases_have_to_tell_is_asked_for_together(tmp_path: Path
         assert await outbox_of(here)._marked("pending", 1e11) == ()
     await embedded.close()
     assert [trip for trip in counted.trips if trip[0] in {"GET", "LRANGE"}] == [["GET"] * 4, ["LRANGE"] * 4]
+
+
+async def test_a_damaged_case_keeps_no_other_from_its_notices(
+    outbox: Outbox, office: Office, endpoint: Endpoint
+) -> None:
+    damaged, _ = await office.case()
+    whole, _ = await office.case()
+    await office.damage(damaged.case.id)
+    office.store.stop_at(whole.case.deadline + 1)
+    await outbox.work(now=await office.store.now())
+    assert await sent(outbox, endpoint) == ["case.expired", "case.opened", "case.opened"]
+    assert office.damaged == [damaged.case.id]
+    await outbox.work(now=await office.store.now())
+    assert office.damaged == [damaged.case.id]
+    office.store.stop_at(whole.case.deadline + 2 * LOOK_AGAIN_SECONDS)
+    await outbox.work(now=await office.store.now())
+    assert office.damaged == [damaged.case.id] * 2

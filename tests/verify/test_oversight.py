@@ -237,8 +237,7 @@ async def test_each_harm_to_the_end_of_the_log_is_found(office: Office) -> None:
 
 async def test_a_case_whose_record_cannot_be_read_says_so(office: Office, oversight: Oversight) -> None:
     file = await verified(office)
-    await office.store._connection.ask("HSET", office.store._file(file.case.id), "case", "{}")
-    office.store._remembered.clear()
+    await office.damage(file.case.id)
     with pytest.raises(VerifyError) as caught:
         await oversight.case(file.case.id)
     assert caught.value.code == "case_damaged"

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -113,3 +114,17 @@ async def test_a_device_needs_a_name_that_nobody_guesses(office: Office, name: s
     with pytest.raises(Invalid) as refused:
         await office.sessions.open((await office.grant(file, subject)).secret, device=name)
     assert refused.value.code == "device_invalid"
+
+
+async def test_test_mode_delays_and_clears_nobody_who_is_real(office: Office) -> None:
+    file, (subject,) = await office.case()
+    person = file.subjects[subject].person
+    for _ in range(FREE_ATTEMPTS):
+        await office.sessions.patience.begin(person, now=await office.store.now())
+    client, _ = await office.clients.create("somebody else", mode="test")
+    elsewhere = replace(office, client=client)
+    simulated, (twin,) = await elsewhere.case()
+    assert simulated.subjects[twin].person == person
+    await elsewhere.verify(simulated, twin)
+    with pytest.raises(Limited):
+        await office.sessions.open((await office.grant(file, subject)).secret)
