@@ -18,6 +18,7 @@ from rich.table import Table
 
 from api.commands.failing import explained
 from api.commands.receipts import COMPACT, bad_input, read_file, read_keys
+from api.commands.tables import show_table
 from api.composition import open_store_to_read
 from api.settings import Settings, load_settings
 from verify.auditing import Anchors, AuditReport, Progress, audit, read_anchors, remember_audit
@@ -143,7 +144,7 @@ def _show(report: AuditReport) -> None:
         table = Table("finding", "where", "what")
         for finding in report.findings:
             table.add_row(f"[red]{finding.code}", finding.where, finding.detail)
-        console.print(table)
+        show_table(table)
     console.print(
         f"{report.cases} cases, {report.entries} entries, {report.checkpoints} checkpoints, {report.anchors} anchors; "
         f"{report.uncovered} cases have entries that no checkpoint covers yet",

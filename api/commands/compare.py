@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from api.commands.failing import BAD_INPUT, KNOWN, complain
+from api.commands.tables import show_table
 from api.comparison import Comparison, compare_photos, judge_photo
 from api.composition import open_engine
 from api.settings import load_settings
@@ -77,10 +78,10 @@ def _show(seen: Seen, photos: tuple[Path, Path], *, as_json: bool) -> None:
     verdict = "[green]the same person" if comparison.match else "[yellow]not the same person"
     table.add_row("result", verdict)
     console = Console()
-    console.print(_quality_table(seen.qualities))
+    show_table(_quality_table(seen.qualities))
     for line in _advice(photos, seen.qualities):
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    console.print(table)
+    show_table(table)
 
 
 def report(comparison: Comparison) -> dict[str, Any]:

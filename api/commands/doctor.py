@@ -1,10 +1,10 @@
 """`heyan doctor`: checks the machine, and says what to do."""
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from api.commands.failing import explained
+from api.commands.tables import show_table
 from api.diagnosis import diagnose
 from api.settings import load_settings
 
@@ -19,5 +19,5 @@ def doctor() -> None:
     table = Table("check", "", "found", "what to do")
     for finding in findings:
         table.add_row(finding.check, "[green]ok" if finding.ok else "[red]!!", finding.found, finding.advice)
-    Console().print(table)
+    show_table(table)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else ILL)

@@ -7,11 +7,11 @@ from secrets import token_bytes
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from api.commands import key_changes
 from api.commands.failing import explained
+from api.commands.tables import show_table
 from api.composition import open_store_of
 from api.settings import load_settings
 from verify.clients import DEFAULT_SCOPES, Client, Clients
@@ -53,7 +53,7 @@ def list_keys() -> None:
     table = Table("client", "name", "mode", "scopes", "made", "links back to", "state")
     for client in _with_clients(lambda clients: clients.list()):
         table.add_row(*_row(client))
-    Console().print(table)
+    show_table(table)
 
 
 @commands.command()

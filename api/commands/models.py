@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Column, Table
 
 from api.commands.failing import explained
+from api.commands.tables import show_table
 from api.settings import load_settings
 from models import prepare as preparing
 from models.errors import ModelError
@@ -51,7 +52,7 @@ def list_models() -> None:
             ready = f"yes{_weights(model)}" if model.ready else "no"
             table.add_row(model.name, model.entry.task, model.entry.licence, ready)
         typer.echo(f"{found.name}: {found.pack.licence}{_accepted(settings.data_dir, found)}")
-        Console().print(table)
+        show_table(table)
 
 
 @commands.command(name="accept-licence")

@@ -7,10 +7,10 @@ from secrets import token_bytes
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from api.commands.failing import explained
+from api.commands.tables import show_table
 from api.composition import open_store_of
 from api.settings import load_settings
 from verify.operators import Operator, Operators
@@ -37,7 +37,7 @@ def list_operators() -> None:
     table = Table("operator", "name", "role", "made", "state")
     for operator in _with_operators(lambda operators: operators.list()):
         table.add_row(*_row(operator))
-    Console().print(table)
+    show_table(table)
 
 
 @commands.command()

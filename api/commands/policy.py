@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from api.commands.acting import AsOption, KeyOption, moment, shown_key, who
 from api.commands.failing import complain, explained
 from api.commands.policy_replay import replay
 from api.commands.receipts import read_file
+from api.commands.tables import show_table
 from api.composition import open_engine, open_store_of, policy_changes
 from api.settings import Settings, load_settings
 from models.errors import ModelError
@@ -61,7 +61,7 @@ def list_policies() -> None:
             state = proposal.state.replace("_", " ")
             star = _star(proposal.version, in_force) if proposal.state == "in_force" else ""
             table.add_row(star, proposal.version, "own", state, _contract(proposal))
-    Console().print(table)
+    show_table(table)
 
 
 @commands.command()
@@ -81,7 +81,7 @@ def show(
     with explained():
         policy = parse_policy(text)
     typer.echo(f"digest {file_digest(text.encode())}")
-    Console().print(_compared(policy, in_force or policy))
+    show_table(_compared(policy, in_force or policy))
 
 
 @commands.command()

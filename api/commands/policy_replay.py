@@ -18,6 +18,7 @@ from rich.table import Table
 
 from api.commands.failing import explained
 from api.commands.receipts import bad_input, read_file
+from api.commands.tables import show_table
 from api.composition import open_store_of, policy_changes
 from api.settings import Settings, load_settings
 from verify.jose import SealingKey
@@ -137,7 +138,8 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 def _show(policy: Policy, found: Replay) -> None:
     console = Console()
     if found.sessions:
-        console.print(_outcomes(found), _reasons(found), _actions(found))
+        for table in (_outcomes(found), _reasons(found), _actions(found)):
+            show_table(table)
     console.print(
         f"{found.sessions} sessions of {found.cases} cases judged anew by {policy.version}: {found.changed} would have "
         "another outcome",

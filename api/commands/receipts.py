@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from api.commands.failing import BAD_INPUT, complain
+from api.commands.tables import show_table
 from verify.errors import Invalid
 from verify.jose import VerifyingKey, read_key_set
 from verify.receipts import CheckedReceipt, check_receipt
@@ -86,7 +88,7 @@ def _show(receipt: CheckedReceipt, *, as_json: bool) -> None:
         return
     table = Table("claim", "value")
     for name, value in claims.items():
-        table.add_row(name, str(value))
-    Console().print(table)
+        table.add_row(name, escape(str(value)))
+    show_table(table)
     mode = "[green]valid" if receipt.mode == "live" else "[yellow]valid, of test mode: proves nothing about a filing"
-    Console().print(f"{mode}[/] (key {receipt.kid})")
+    Console().print(f"{mode}[/] (key {receipt.kid})", soft_wrap=True)

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from api.commands.failing import explained
+from api.commands.tables import show_table
 from api.settings import load_settings
 from api.tuned import Tuned, write_tuned
 from models.engine import Engine
@@ -42,7 +43,7 @@ def tune(
                 pairs, opened=opened, seconds=seconds, rounds=rounds, advance=lambda: progress.advance(task)
             )
         chosen = best(found)
-        Console().print(_table(found, chosen))
+        show_table(_table(found, chosen))
         if not dry_run:
             tuned = Tuned(chosen.workers, chosen.threads, cores, settings.provider, settings.pack)
             typer.echo(_kept(write_tuned(settings.data_dir, tuned)))

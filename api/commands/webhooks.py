@@ -7,10 +7,11 @@ from secrets import token_bytes
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from api.commands.failing import explained
+from api.commands.tables import show_table
 from api.composition import open_store_of
 from api.settings import load_settings
 from verify.replay import Replays
@@ -27,8 +28,8 @@ def list_webhooks() -> None:
     """All webhooks of all clients; never their secrets."""
     table = Table("webhook", "client", "mode", "url", "types", "state")
     for each in _with_replays(lambda replays: replays.webhooks.all()):
-        table.add_row(each.id, each.client, each.mode, each.url, " ".join(each.types) or "all", each.state)
-    Console().print(table)
+        table.add_row(each.id, each.client, each.mode, escape(each.url), " ".join(each.types) or "all", each.state)
+    show_table(table)
 
 
 @commands.command()

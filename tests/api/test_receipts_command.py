@@ -25,10 +25,11 @@ def jwks(tmp_path: Path, keys: Keys) -> str:
     return str(path)
 
 
-def receipt_of(keys: Keys, mode: str = "live") -> str:
+def receipt_of(keys: Keys, mode: str = "live", **changes: object) -> str:
     numbers = {field.name for field in fields(ReceiptClaims) if field.type is int}
     claims = {field.name: 1 if field.name in numbers else "x" for field in fields(ReceiptClaims)}
     claims["iss"] = "heyan" if mode == "live" else "heyan/test"
+    claims |= changes
     return sign(claims, key=keys.rings[mode].ring.signer(now=0.0), kind=RECEIPT_KIND)
 
 
@@ -42,6 +43,13 @@ def verified(text: str | bytes, jwks: str, *options: str, folder: Path) -> Resul
 def test_a_good_receipt_is_valid(keys: Keys, jwks: str, tmp_path: Path, wrap: object) -> None:
     result = verified(wrap(receipt_of(keys)), jwks, folder=tmp_path)
     assert (result.exit_code, "valid" in result.stdout) == (0, True)
+
+
+def test_claims_are_shown_whole(keys: Keys, jwks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    head, root = (secrets.token_hex(64) for _ in range(2))
+    shown = verified(receipt_of(keys, audit_head=head, checkpoint_root=root), jwks, folder=tmp_path).stdout
+    assert {head, root} <= set(shown.split())
 
 
 def test_machines_get_json(keys: Keys, jwks: str, tmp_path: Path) -> None:
