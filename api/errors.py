@@ -57,7 +57,7 @@ class ForbiddenError(ApiError):
     """The API key is good, but not for this."""
 
     def __init__(self, scope: str) -> None:
-        message = f"this API key lacks the scope {scope!r}; `heyan keys create --client NAME --scope {scope}` makes one"
+        message = f"this API key lacks the scope {scope!r}; `heyan keys add CLIENT --scope {scope}` makes one"
         super().__init__("scope_missing", message, status=403)
 
 

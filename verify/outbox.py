@@ -110,7 +110,7 @@ class Outbox:
                 await self.store.run(_ADVANCE, [_told(case_id)], [before + len(notices)])
 
     async def _endpoints(self) -> tuple[Endpoint, ...]:
-        """Those of clients whose key was not revoked."""
+        """Those of clients that have a key which was not revoked."""
         active = {client.id for client in await self.clients.list() if not client.revoked}
         return tuple(endpoint for endpoint in await self.webhooks.all() if endpoint.client in active)
 

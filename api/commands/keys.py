@@ -1,4 +1,4 @@
-"""`heyan keys create | list | revoke`: API keys of registration services; `rotate` …: keys of the service itself."""
+"""`heyan keys create | add | list | revoke`: API keys of registration services; `rotate` …: the service's own keys."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,8 @@ from api.commands.failing import explained
 from api.commands.tables import show_table
 from api.composition import open_store_of
 from api.settings import load_settings
-from verify.clients import DEFAULT_SCOPES, Client, Clients
+from verify.clients import DEFAULT_SCOPES, ApiKey, Client, Clients, key_id
+from verify.identifiers import hash_secret
 
 T = TypeVar("T")
 
@@ -35,24 +36,41 @@ def create(
     ] = None,
 ) -> None:
     """Make a client and print its API key: on standard output, this once."""
-    made, secret = _with_clients(
-        lambda clients: clients.create(
+
+    async def created(clients: Clients) -> tuple[Client, str, tuple[Client, ...]]:
+        before = await clients.list()
+        made, secret = await clients.create(
             client,
             mode="test" if test else "live",
             scopes=scope or DEFAULT_SCOPES,
             return_origins=return_origin or (),
         )
-    )
-    typer.echo(f"client {made.id} ({made.name}), scopes {', '.join(made.scopes)}; the key is shown only now:", err=True)
-    typer.echo(secret)
+        return made, secret, tuple(each for each in before if (each.name, each.mode) == (made.name, made.mode))
+
+    made, secret, namesakes = _with_clients(created)
+    for each in namesakes:
+        advice = f"heyan keys add {each.id} makes a further key of that one"
+        typer.echo(f"this is another client than {each.id}, which has the same name; {advice}", err=True)
+    _tell(made, secret)
+
+
+@commands.command()
+def add(
+    client_id: Annotated[str, typer.Argument(metavar="CLIENT", help="as `heyan keys list` shows it")],
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help="in place of the scopes of its newest key; may be repeated")
+    ] = None,
+) -> None:
+    """Make a further API key of a client and print it, this once. The others stay good until they are revoked."""
+    _tell(*_with_clients(lambda clients: clients.add_key(client_id, scopes=scope)))
 
 
 @commands.command(name="list")
 def list_keys() -> None:
-    """All clients; never their keys."""
-    table = Table("client", "name", "mode", "scopes", "made", "links back to", "state")
-    for client in _with_clients(lambda clients: clients.list()):
-        table.add_row(*_row(client))
+    """All keys with their clients; never the keys themselves."""
+    table = Table("key", "client", "name", "mode", "scopes", "made", "links back to", "state")
+    for key in _with_clients(lambda clients: clients.keys()):
+        table.add_row(*_row(key))
     show_table(table)
 
 
@@ -69,15 +87,35 @@ def return_origins(
 
 
 @commands.command()
-def revoke(client_id: Annotated[str, typer.Argument(metavar="CLIENT", help="as `heyan keys list` shows it")]) -> None:
-    """Make a client's key useless, at once and for good."""
-    client = _with_clients(lambda clients: clients.revoke(client_id))
-    typer.echo(f"the key of {client.id} ({client.name}) is revoked")
+def revoke(
+    named: Annotated[str, typer.Argument(metavar="KEY_OR_CLIENT", help="as `heyan keys list` shows them")],
+) -> None:
+    """Make one key useless, or all keys of a client: at once and for good."""
+
+    async def revoked(clients: Clients) -> tuple[tuple[ApiKey, ...], int]:
+        keys = await clients.revoke(named)
+        same = [key for key in await clients.keys() if key.client.id == keys[0].client.id]
+        return keys, sum(not key.client.revoked for key in same)
+
+    keys, left = _with_clients(revoked)
+    client = keys[0].client
+    what = f"key {keys[0].id}" if named == keys[0].id else f"all keys ({len(keys)})"
+    still = f"{left} of its keys still work" if left else "no key of it works any more"
+    typer.echo(f"{what} of client {client.id} ({client.name}) revoked; {still}")
 
 
-def _row(client: Client) -> tuple[str, ...]:
+def _tell(client: Client, secret: str) -> None:
+    """The key alone on standard output, what it is beside it."""
+    made = f"key {key_id(hash_secret(secret))} of client {client.id} ({client.name})"
+    typer.echo(f"{made}, scopes {', '.join(client.scopes)}; the key is shown only now:", err=True)
+    typer.echo(secret)
+
+
+def _row(key: ApiKey) -> tuple[str, ...]:
+    client = key.client
     made = datetime.fromtimestamp(client.created_at, UTC).strftime("%Y-%m-%d %H:%M")
     return (
+        key.id,
         client.id,
         client.name,
         client.mode,

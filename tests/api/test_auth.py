@@ -27,6 +27,13 @@ async def test_a_revoked_key_is_a_wrong_key(api: RunningApi) -> None:
     assert (answer.status_code, answer.json()["code"]) == (401, "api_key_invalid")
 
 
+async def test_a_further_key_reads_the_case_of_the_first(api: RunningApi, filing: Filing) -> None:
+    client = await api.services.clients.authenticate(api.http.headers["Authorization"].removeprefix("Bearer "))
+    _, key = await api.services.clients.add_key(client.id)
+    answer = await api.http.get(f"/v1/cases/{filing.id}", headers={"Authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.json()["id"]) == (200, filing.id)
+
+
 async def test_a_key_without_the_scope_is_told_which_one(api: RunningApi) -> None:
     _, key = await api.services.clients.create("window 4", mode="live")
     answer = await api.http.post(

@@ -91,6 +91,32 @@ def test_a_key_is_made_listed_and_revoked(own_data: Path) -> None:
     assert "revoked" in run("keys", "list").stdout
 
 
+def test_a_key_is_replaced_by_another_of_the_same_client(own_data: Path) -> None:
+    client = next(word for word in run("keys", "create", "--client", "acme").stderr.split() if word.startswith("cli_"))
+    added = run("keys", "add", client)
+    assert added.stdout.startswith("hk_live_")
+    assert client in added.stderr
+    first, second = (key_id_of(row) for row in run("keys", "list").stdout.splitlines() if client in row)
+    assert second in added.stderr
+    assert "1 of its keys still work" in run("keys", "revoke", first).stdout
+    everything = run("keys", "revoke", client).stdout
+    assert f"all keys (2) of client {client}" in everything
+    assert "no key of it works any more" in everything
+    unknown = run("keys", "add", "cli_x")
+    assert (unknown.exit_code, "key_unknown" in unknown.stderr) == (2, True)
+
+
+def key_id_of(row: str) -> str:
+    return next(word for word in row.replace("│", " ").split() if word.startswith("key_"))
+
+
+def test_a_second_client_of_one_name_is_told_from_a_further_key(own_data: Path) -> None:
+    first, second = (run("keys", "create", "--client", "acme") for _ in range(2))
+    client = next(word for word in first.stderr.split() if word.startswith("cli_"))
+    assert "another client" not in first.stderr
+    assert f"heyan keys add {client}" in second.stderr
+
+
 def test_a_key_of_test_mode_says_so(own_data: Path) -> None:
     assert run("keys", "create", "--client", "x", "--test").stdout.startswith("hk_test_")
 

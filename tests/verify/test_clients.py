@@ -1,11 +1,14 @@
 import asyncio
 import secrets
+from dataclasses import replace
 
 import pytest
-from registry_office import Office
+from registry_office import Office, restate
 
+from verify.clients import key_id
 from verify.connection import Connection, Script
 from verify.errors import Invalid, NotFound, Refused
+from verify.identifiers import hash_secret
 from verify.operators import Operators
 
 
@@ -24,6 +27,85 @@ async def test_a_revoked_key_finds_nobody(office: Office) -> None:
     with pytest.raises(Refused):
         await office.clients.authenticate(office.api_key)
     assert [client.revoked for client in await office.clients.list()] == [True]
+
+
+async def test_a_further_key_reaches_what_the_first_has_made(office: Office) -> None:
+    file, (subject,) = await office.case()
+    token = await office.verified_token(file, subject)
+    _, secret = await office.clients.add_key(office.client.id)
+    await office.clients.revoke(key_id(hash_secret(office.api_key)))
+    caller = await office.clients.authenticate(secret)
+    assert (await office.cases.get(caller, file.case.id)).file.case.id == file.case.id
+    receipt = await office.redemptions.redeem(caller, token, restate(file, subject))
+    assert await office.redemptions.receipt(caller, receipt.id) == receipt
+
+
+async def test_keys_of_a_client_are_good_beside_each_other_and_revoked_one_by_one(office: Office) -> None:
+    _, secret = await office.clients.add_key(office.client.id)
+    callers = [await office.clients.authenticate(key) for key in (office.api_key, secret)]
+    assert [caller.id for caller in callers] == [office.client.id] * 2
+    (revoked,) = await office.clients.revoke(key_id(hash_secret(office.api_key)))
+    assert (revoked.client.id, revoked.client.revoked) == (office.client.id, True)
+    assert [client.revoked for client in await office.clients.list()] == [False]
+    assert (await office.clients.authenticate(secret)).id == office.client.id
+    with pytest.raises(Refused):
+        await office.clients.authenticate(office.api_key)
+
+
+async def test_revoking_a_client_revokes_all_of_its_keys_and_nobody_elses(office: Office) -> None:
+    _, secret = await office.clients.add_key(office.client.id)
+    _, others = await office.clients.create("window 2", mode="live")
+    assert len(await office.clients.revoke(office.client.id)) == 2
+    for key in (office.api_key, secret):
+        with pytest.raises(Refused):
+            await office.clients.authenticate(key)
+    assert [client.revoked for client in await office.clients.list()] == [True, False]
+    assert (await office.clients.authenticate(others)).name == "window 2"
+
+
+async def test_a_key_that_is_added_while_its_client_is_revoked_is_revoked_or_comes_after(office: Office) -> None:
+    (_, secret), revoked = await asyncio.gather(
+        office.clients.add_key(office.client.id), office.clients.revoke(office.client.id)
+    )
+    known = {key.id: key.client.revoked for key in await office.clients.keys()}
+    added = key_id(hash_secret(secret))
+    assert known[added] is (added in {key.id for key in revoked})
+
+
+async def test_a_client_whose_keys_are_all_revoked_gets_another(office: Office) -> None:
+    """A key that was stolen is revoked before there is time to hand out the next one."""
+    await office.clients.revoke(office.client.id)
+    _, secret = await office.clients.add_key(office.client.id)
+    assert (await office.clients.authenticate(secret)).id == office.client.id
+    assert [client.revoked for client in await office.clients.list()] == [False]
+
+
+async def test_a_further_key_is_like_the_newest_unless_it_says_otherwise(office: Office) -> None:
+    client, _ = await office.clients.create("x", mode="test", return_origins=["https://registry.example"])
+    added, secret = await office.clients.add_key(client.id)
+    assert secret.startswith("hk_test_")
+    assert replace(added, created_at=client.created_at) == client
+    comparing, _ = await office.clients.add_key(client.id, scopes=("cases", "compare"))
+    assert comparing.scopes == ("cases", "compare")
+    assert (await office.clients.add_key(client.id))[0].scopes == ("cases", "compare")
+    with pytest.raises(Invalid) as caught:
+        await office.clients.add_key(client.id, scopes=("everything",))
+    assert caught.value.code == "scope_unknown"
+    with pytest.raises(NotFound):
+        await office.clients.add_key("cli_x")
+
+
+async def test_return_origins_are_those_of_all_keys(office: Office) -> None:
+    _, secret = await office.clients.add_key(office.client.id)
+    await office.clients.let_return_to(office.client.id, ["https://registry.example"])
+    callers = [await office.clients.authenticate(key) for key in (office.api_key, secret)]
+    assert [caller.return_origins for caller in callers] == [("https://registry.example",)] * 2
+
+
+async def test_a_key_has_an_id_that_is_no_part_of_it(office: Office) -> None:
+    (key,) = await office.clients.keys()
+    assert key.id == key_id(hash_secret(office.api_key))
+    assert key.id.removeprefix("key_") not in office.api_key
 
 
 async def test_the_key_itself_is_not_kept(office: Office) -> None:

@@ -151,6 +151,16 @@ async def test_a_client_whose_key_was_revoked_is_told_nothing(
     assert await sent(outbox, endpoint) == []
 
 
+async def test_a_client_is_told_as_long_as_one_of_its_keys_is_good(
+    outbox: Outbox, office: Office, endpoint: Endpoint
+) -> None:
+    await office.case()
+    await office.clients.add_key(office.client.id)
+    await office.clients.revoke((await office.clients.keys())[0].id)
+    await outbox.work(now=await office.store.now())
+    assert await sent(outbox, endpoint) == ["case.opened"]
+
+
 class Counted(Connection):
     """Keeps the names of the commands of each round trip."""
 
