@@ -1,12 +1,12 @@
 """Webhook endpoints of clients: where notices go, and how they are signed, after Standard Webhooks.
 
 A secret (`whsec_…`) is shown once and stored encrypted. After a rotation the old one signs beside the new one for a
-day, so that the receiver can change over without losing a notice.
+day, so that the receiver can change over without losing a notice; also if others follow it within that day.
 """
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -27,6 +27,9 @@ ENDPOINTS_EACH = 20
 
 OVERLAP_SECONDS = 86400.0
 """How long an old secret still signs after a rotation."""
+
+SECRETS_EACH = 5
+"""Secrets that sign at once: the newest. What is signed bears a signature of each, and has to stay short."""
 
 SECRET_BYTES = 32
 _KIND = "webhooks"
@@ -135,7 +138,7 @@ class Webhooks:
         await asyncio.to_thread(self.vault.erase, endpoint_id)
 
     async def rotate(self, client: Client, endpoint_id: str) -> tuple[Endpoint, str]:
-        """A new secret, shown this once; the present one signs beside it for a day.
+        """A new secret, shown this once; the present one signs beside it for a day, unless many follow it.
 
         Raises:
             NotFound: `webhook_unknown`.
@@ -144,8 +147,10 @@ class Webhooks:
         secret, now = self.entropy(SECRET_BYTES), await self.store.now()
 
         def rotated(before: Endpoint) -> Endpoint:
-            old = replace(before.secrets[0], until=now + OVERLAP_SECONDS)
-            return replace(before, secrets=(self._sealed(before.id, before.wrapped_key, secret), old))
+            present, *older = before.secrets
+            present = replace(present, until=now + OVERLAP_SECONDS)
+            secrets = (self._sealed(before.id, before.wrapped_key, secret), present, *_in_force(older, now=now))
+            return replace(before, secrets=secrets[:SECRETS_EACH])
 
         await self._change(endpoint, rotated)
         return await self.get(client, endpoint_id), _shown(secret)
@@ -164,7 +169,7 @@ class Webhooks:
         """The POST that delivers a notice at a time (Unix seconds), with a signature for each secret in force."""
         at = datetime.fromtimestamp(int(now), UTC)
         payload = notice.payload()
-        secrets = [each for each in endpoint.secrets if each.until is None or now < each.until]
+        secrets = _in_force(endpoint.secrets, now=now)
         signatures = [Webhook(self._opened(endpoint, each)).sign(notice.id, at, payload.decode()) for each in secrets]
         headers = {
             "content-type": "application/json",
@@ -191,6 +196,10 @@ class Webhooks:
             return None if after is None else msgspec.json.encode(after)
 
         await self.store.change_record(_KIND, endpoint.id, changed)
+
+
+def _in_force(secrets: Iterable[SealedSecret], *, now: float) -> tuple[SealedSecret, ...]:
+    return tuple(each for each in secrets if each.until is None or now < each.until)
 
 
 def _shown(secret: bytes) -> str:

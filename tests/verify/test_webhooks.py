@@ -1,5 +1,7 @@
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from registry_office import Office
@@ -7,7 +9,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from verify.errors import VerifyError
 from verify.notices import Notice
-from verify.webhooks import ENDPOINTS_EACH, OVERLAP_SECONDS, Endpoint, Webhooks
+from verify.webhooks import ENDPOINTS_EACH, OVERLAP_SECONDS, SECRETS_EACH, Endpoint, Webhooks
 
 URL = "https://registry.example/heyan"
 
@@ -27,6 +29,15 @@ def notice(endpoint: Endpoint, **changes: object) -> Notice:
         data={"case": "case_1"},
     )
     return replace(made, **changes)
+
+
+def signers(webhooks: Webhooks, endpoint: Endpoint, candidates: Iterable[str], *, now: float) -> list[bool]:
+    """Whether each secret finds a signature of its own on what is sent at a time."""
+    told = notice(endpoint)
+    request = webhooks.signed(endpoint, told, now=now)
+    at = datetime.fromtimestamp(int(now), UTC)
+    found = request.headers["webhook-signature"].split()
+    return [Webhook(secret).sign(told.id, at, request.body.decode()) in found for secret in candidates]
 
 
 async def refusal(work: object) -> str:
@@ -62,13 +73,28 @@ async def test_after_a_rotation_both_secrets_sign_for_a_day(office: Office, webh
     assert len(later.headers["webhook-signature"].split()) == 1
 
 
-async def test_a_third_secret_ends_the_first(office: Office, webhooks: Webhooks) -> None:
+async def test_a_second_rotation_keeps_the_day_of_the_secret_that_is_in_use(office: Office, webhooks: Webhooks) -> None:
     endpoint, first = await webhooks.create(office.client, URL)
-    for _ in range(2):
-        endpoint, _ = await webhooks.rotate(office.client, endpoint.id)
-    request = webhooks.signed(endpoint, notice(endpoint), now=await office.store.now())
-    with pytest.raises(WebhookVerificationError):
-        Webhook(first).verify(request.body, request.headers)
+    now = await office.store.now()
+    office.store.stop_at(now)
+    _, second = await webhooks.rotate(office.client, endpoint.id)
+    office.store.stop_at(now + OVERLAP_SECONDS / 2)
+    endpoint, third = await webhooks.rotate(office.client, endpoint.id)
+    assert signers(webhooks, endpoint, (first, second, third), now=now + OVERLAP_SECONDS / 2) == [True] * 3
+    assert signers(webhooks, endpoint, (first, second, third), now=now + OVERLAP_SECONDS) == [False, True, True]
+    office.store.stop_at(now + OVERLAP_SECONDS)
+    endpoint, _ = await webhooks.rotate(office.client, endpoint.id)
+    assert len(endpoint.secrets) == 3  # the first is gone for good
+
+
+async def test_so_many_secrets_sign_and_no_more(office: Office, webhooks: Webhooks) -> None:
+    endpoint, first = await webhooks.create(office.client, URL)
+    secrets_of_today = [first]
+    for _ in range(SECRETS_EACH):
+        endpoint, secret = await webhooks.rotate(office.client, endpoint.id)
+        secrets_of_today.append(secret)
+    signed = signers(webhooks, endpoint, secrets_of_today, now=await office.store.now())
+    assert signed == [False, *[True] * SECRETS_EACH]
 
 
 async def test_the_store_holds_no_secret(office: Office, webhooks: Webhooks) -> None:
