@@ -393,7 +393,7 @@ def _services(
         ),
         pool=pool,
         live=live,
-        watching=Watching(store=store, cases=cases, live=live, places=Places(settings.event_streams)),
+        watching=Watching(store=store, cases=cases, clients=clients, live=live, places=Places(settings.event_streams)),
         compare_limit=RateLimit(per_minute=settings.compare_per_minute),
         metrics=metrics,
         log=log,

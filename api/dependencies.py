@@ -37,11 +37,19 @@ async def services_now(request: Request) -> Services:
 ServicesNow = Annotated[Services, Depends(services_now)]
 
 
-async def calling_client(services: ServicesNow, bearer: Annotated[Bearer, Security(api_key)]) -> Client:
-    """The client that the API key belongs to."""
+async def calling_key(bearer: Annotated[Bearer, Security(api_key)]) -> str:
+    """The API key that came with the request."""
     if bearer is None:
         raise UnauthorizedError
-    return await services.clients.authenticate(bearer.credentials)
+    return bearer.credentials
+
+
+CallingKey = Annotated[str, Depends(calling_key)]
+
+
+async def calling_client(services: ServicesNow, key: CallingKey) -> Client:
+    """The client that the API key belongs to."""
+    return await services.clients.authenticate(key)
 
 
 CallingClient = Annotated[Client, Depends(calling_client)]

@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     connections_per_address: Annotated[int, Field(ge=1, le=1_000_000)] = 200
     max_body_bytes: Annotated[int, Field(ge=64 * KIB, le=1024 * MIB)] = 32 * MIB
     max_frame_bytes: Annotated[int, Field(ge=10_000, le=4 * MIB)] = 400_000
-    event_streams: Annotated[int, Field(ge=1, le=10_000)] = 100
+    event_streams: Annotated[int, Field(ge=1, le=10_000)] = 200
     compare_per_minute: Annotated[int, Field(ge=1)] = 30
     webhook_private_addresses: bool = False
     idempotency_wait_seconds: Annotated[float, Field(ge=0, le=60)] = 10.0

@@ -1,16 +1,17 @@
 """Streams of a case's notices (server-sent events), as many at once as the process allows."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from api.errors import OverloadedError
 from api.live_sessions import LiveSessions
 from verify.casefile import CaseState
 from verify.cases import Cases, known_case
-from verify.clients import Client
-from verify.errors import Invalid
+from verify.clients import Client, Clients
+from verify.errors import Invalid, Refused
 from verify.notices import Notice
 from verify.store import Store
 
@@ -20,21 +21,27 @@ LOOK_SECONDS = 0.5
 
 @dataclass(slots=True)
 class Places:
-    """Counts the streams of this process."""
+    """Counts the streams of this process. No client gets more than half of what the others leave, rounded up."""
 
     limit: int
-    taken: int = 0
+    _of_client: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def taken(self) -> int:
+        """By all clients."""
+        return self._of_client.total()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Take a place for a while. Raises OverloadedError if there is none."""
-        if self.taken >= self.limit:
+    def one(self, client_id: str) -> Iterator[None]:
+        """Take a place for a while. Raises OverloadedError if there is none for this client."""
+        own = self._of_client[client_id]
+        if 2 * own >= self.limit - (self.taken - own):
             raise OverloadedError
-        self.taken += 1
+        self._of_client[client_id] += 1
         try:
             yield
         finally:
-            self.taken -= 1
+            self._of_client -= Counter((client_id,))  # forgets clients that have none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,7 @@ class Watching:
 
     store: Store
     cases: Cases
+    clients: Clients
     live: LiveSessions
     places: Places
 
@@ -60,10 +68,13 @@ class Watching:
             raise Invalid("event_unknown", "the case has no event with this Last-Event-ID: leave it out to get all")
         return seen.index(last_event_id) + 1
 
-    async def follow(self, case_id: str, *, start: int) -> AsyncIterator[Notice]:
-        """The notices of a case from number `start` on, as they come, until it has ended or this replica stops."""
+    async def follow(self, case_id: str, *, api_key: str, start: int) -> AsyncIterator[Notice]:
+        """The notices of a case from number `start` on, as they come.
+
+        Until it has ended, the API key that asked for them is revoked, or this replica stops.
+        """
         number = start
-        while not self.live.admission.draining:
+        while not self.live.admission.draining and await self._is_good(api_key):
             state = await self.cases.expire(case_id)
             for notice in await self.store.notices(known_case(case_id), after=number):
                 number += 1
@@ -71,3 +82,10 @@ class Watching:
             if state is not CaseState.OPEN:
                 return
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _is_good(self, api_key: str) -> bool:
+        try:
+            await self.clients.authenticate(api_key)
+        except Refused:
+            return False
+        return True

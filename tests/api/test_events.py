@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -10,11 +11,15 @@ import pytest
 from registry_office import CONVINCING
 from running_service import RunningApi, registrant, running_api
 
+from api.errors import OverloadedError
 from api.settings import Settings
+from api.watching import Places
 from benchmarks.phone.online import Phone
 from benchmarks.phone.person import Actor
 from benchmarks.registration import Filing
 from models.engine import Engine
+from verify.clients import key_id
+from verify.identifiers import hash_secret
 
 
 async def events(answer: httpx.Response) -> AsyncIterator[dict[str, str]]:
@@ -113,6 +118,62 @@ async def test_places_are_counted_and_given_back(
             pass
         await cancelled(api, filing)
         assert len(await read_all(api, filing)) == 2
+
+
+def test_a_client_that_opens_many_streams_leaves_places_to_others() -> None:
+    places, taken = Places(100), dict[str, int]()
+    with ExitStack() as held:
+        for client in ("cli_a", "cli_b", "cli_c"):
+            with suppress(OverloadedError):
+                while True:
+                    held.enter_context(places.one(client))
+                    taken[client] = taken.get(client, 0) + 1
+        assert taken == {"cli_a": 50, "cli_b": 25, "cli_c": 13}
+        assert places.taken == 88
+    assert places.taken == 0
+
+
+@pytest.mark.parametrize("limit", range(1, 8))
+def test_there_are_no_more_places_than_the_limit(limit: int) -> None:
+    places = Places(limit)
+    with ExitStack() as held:
+        for number in range(3 * limit):
+            with suppress(OverloadedError):
+                held.enter_context(places.one(f"cli_{number}"))
+        assert places.taken == limit
+
+
+async def test_another_client_gets_a_stream_when_the_first_has_all_of_its_own(
+    engine: Engine, api_store_url: str, tmp_path: Path, portraits: dict[str, bytes]
+) -> None:
+    settings = Settings(data_dir=tmp_path, port=0, store_url=api_store_url, event_streams=2)
+    async with running_api(settings, engine) as api:
+        filing = await api.desk.open(registrant(portraits["person_a_1"]))
+        path = f"/v1/cases/{filing.id}/events"
+        _, key = await api.services.clients.create("window 2", mode="live")
+        async with api.http.stream("GET", path) as answer:
+            await anext(events(answer))
+            assert (await api.http.get(path)).json()["code"] == "overloaded"
+            other = await api.http.get(path, headers={"Authorization": f"Bearer {key}"})
+            assert (other.status_code, other.json()["code"]) == (404, "case_unknown")  # it had a place
+            api.services.live.admission.draining = True
+
+
+async def test_a_stream_ends_soon_after_its_key_was_revoked(api: RunningApi, filing: Filing) -> None:
+    client = await api.services.clients.authenticate(api.http.headers["Authorization"].removeprefix("Bearer "))
+    _, key = await api.services.clients.add_key(client.id)
+    path, headers = f"/v1/cases/{filing.id}/events", {"Authorization": f"Bearer {key}"}
+    async with (
+        asyncio.timeout(10),
+        api.http.stream("GET", path) as answer,
+        api.http.stream("GET", path, headers=headers) as revoked,
+    ):
+        following, ending = events(answer), events(revoked)
+        assert (await anext(ending))["event"] == (await anext(following))["event"] == "case.opened"
+        await api.services.clients.revoke(key_id(hash_secret(key)))
+        assert [event async for event in ending] == []
+        await cancelled(api, filing)
+        assert (await anext(following))["event"] == "case.cancelled"  # the other key's goes on
 
 
 async def test_a_replica_that_stops_ends_its_streams(api: RunningApi, filing: Filing) -> None:
