@@ -47,12 +47,20 @@ async def calling_key(bearer: Annotated[Bearer, Security(api_key)]) -> str:
 CallingKey = Annotated[str, Depends(calling_key)]
 
 
-async def calling_client(services: ServicesNow, key: CallingKey) -> Client:
-    """The client that the API key belongs to."""
-    return await services.clients.authenticate(key)
+def client_with(scope: str) -> Callable[[ServicesNow, CallingKey], Awaitable[Client]]:
+    """A dependency: the client that the API key belongs to, if the key has the scope."""
+
+    async def calling_client(services: ServicesNow, key: CallingKey) -> Client:
+        client = await services.clients.authenticate(key)
+        if scope not in client.scopes:
+            raise ForbiddenError(scope)
+        return client
+
+    return calling_client
 
 
-CallingClient = Annotated[Client, Depends(calling_client)]
+CallingClient = Annotated[Client, Depends(client_with("cases"))]
+ComparingClient = Annotated[Client, Depends(client_with("compare"))]
 
 
 async def calling_officer(services: ServicesNow, bearer: Annotated[Bearer, Security(officer_key)]) -> Officer:
@@ -63,20 +71,6 @@ async def calling_officer(services: ServicesNow, bearer: Annotated[Bearer, Secur
 
 
 CallingOfficer = Annotated[Officer, Depends(calling_officer)]
-
-
-def client_with(scope: str) -> Callable[[Client], Awaitable[Client]]:
-    """A dependency: the calling client, if its key has the scope."""
-
-    async def checked(client: CallingClient) -> Client:
-        if scope not in client.scopes:
-            raise ForbiddenError(scope)
-        return client
-
-    return checked
-
-
-ComparingClient = Annotated[Client, Depends(client_with("compare"))]
 
 
 async def grant_of(bearer: Annotated[Bearer, Security(capture_grant)]) -> str:

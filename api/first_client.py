@@ -10,11 +10,17 @@ NAME = "default"
 
 
 async def ensure_first_client(clients: Clients, key_file: Path) -> None:
-    """Keep a working API key in `key_file` (0600); one that the store does not know (any more) is replaced."""
+    """Keep a working API key in `key_file` (0600). One that was revoked is followed by another of the same client."""
     kept = _read(key_file)
     if kept is None or not await _works(clients, kept):
-        _, secret = await clients.create(NAME, mode="live", scopes=SCOPES)
-        _write_private(key_file, secret + "\n")
+        _write_private(key_file, await _new_key(clients, kept) + "\n")
+
+
+async def _new_key(clients: Clients, revoked: str | None) -> str:
+    client = await clients.of_key(revoked) if revoked is not None else None
+    if client is None:
+        return (await clients.create(NAME, mode="live", scopes=SCOPES))[1]
+    return (await clients.add_key(client.id, scopes=SCOPES))[1]
 
 
 async def _works(clients: Clients, secret: str) -> bool:

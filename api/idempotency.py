@@ -9,7 +9,7 @@ from time import monotonic
 from fastapi import Request, Response
 
 from api.composition import Services
-from api.dependencies import api_key, calling_client, calling_key
+from api.dependencies import api_key, calling_key
 from api.errors import IdempotencyPendingError
 from api.problems import answer_problem
 from verify.errors import StoreUnavailable
@@ -58,7 +58,7 @@ async def _conclude(services: Services, begun: Begun, response: Response) -> Non
 async def _begin(request: Request, services: Services) -> Begun | Answer:
     """Begin, or wait a while for the first run to end. Raises IdempotencyPendingError when that takes too long."""
     key = await calling_key(await api_key(request))
-    client = await calling_client(services, key)
+    client = await services.clients.authenticate(key)
     until = monotonic() + services.settings.idempotency_wait_seconds
     while True:
         found = await services.answers.begin(

@@ -112,12 +112,16 @@ class Clients:
         Raises:
             Refused: `api_key_invalid`.
         """
-        found = await self.store.get_record(_KIND, hash_secret(secret))
-        client = msgspec.json.decode(found, type=Client) if found is not None else None
+        client = await self.of_key(secret)
         if client is None or client.revoked:
             message = "this API key is not known or was revoked; `heyan keys add` makes another for the same client"
             raise Refused("api_key_invalid", message)
         return client
+
+    async def of_key(self, secret: str) -> Client | None:
+        """The client as the record of this API key tells of it, also once the key is revoked; None: no such key."""
+        found = await self.store.get_record(_KIND, hash_secret(secret))
+        return None if found is None else msgspec.json.decode(found, type=Client)
 
     async def keys(self) -> tuple[ApiKey, ...]:
         """All keys of all clients, oldest first."""

@@ -42,6 +42,13 @@ async def test_a_key_without_the_scope_is_told_which_one(api: RunningApi) -> Non
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
 
 
+async def test_a_key_for_comparing_reaches_no_case(api: RunningApi, filing: Filing) -> None:
+    client = await api.services.clients.authenticate(api.http.headers["Authorization"].removeprefix("Bearer "))
+    _, key = await api.services.clients.add_key(client.id, scopes=("compare",))
+    answer = await api.http.get(f"/v1/cases/{filing.id}", headers={"Authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+
+
 async def test_phones_need_their_own_credentials(api: RunningApi) -> None:
     bare = {"Authorization": ""}
     opening = await api.http.post("/v1/sessions", headers=bare)
