@@ -34,6 +34,7 @@ from verify.details import check_details
 from verify.enrolment import Enrolment, NewOrganisation, NewSubject, on_behalf_of, tombstone
 from verify.erasure import blobs_of
 from verify.errors import Conflict, NotFound
+from verify.former import forgotten, left_behind
 from verify.references import blob_name
 from verify.roster import check_roster
 from verify.store import Change
@@ -174,8 +175,8 @@ class Amendments:
                 raise Conflict(
                     "already_redeemed", "a person whom this touches is redeemed: cancel, and open a new case"
                 )
-            void = revoked(file, amended.touched)
-            after = amended.file.with_(*void, *revoked_links(file, amended.touched))
+            void = revoked(amended.file, amended.touched)
+            after = amended.file.with_(*void, *revoked_links(amended.file, amended.touched))
             if amended.roster:
                 after = after.with_(replace(after.case, roster_version=after.case.roster_version + 1))
                 check_roster(after, action, self.cases.minimum)
@@ -198,8 +199,9 @@ class Amendments:
 def _with_subject(file: CaseFile, old: Subject, subject: Subject, portrait: bytes | None) -> Amended:
     if subject == old:
         raise _UnchangedError
+    left = left_behind(file, old) if subject.id_hash != old.id_hash else ()
     return Amended(
-        file=file.with_(subject),
+        file=file.with_(subject, *left),
         event="subject.replaced",
         details={"subject": subject.id},
         touched=frozenset((subject.id,)),
@@ -224,11 +226,12 @@ def _with_organisation(file: CaseFile, entry_id: str, organisation: Organisation
 
 
 def _without(file: CaseFile, people: tuple[Subject, ...], event: str, details: Mapping[str, Detail]) -> Amended:
+    ids = frozenset(subject.id for subject in people)
     return Amended(
-        file=file.with_(*(tombstone(subject) for subject in people)),
+        file=file.with_(*(tombstone(subject) for subject in people), *forgotten(file, ids)),
         event=event,
         details=details,
-        touched=frozenset(subject.id for subject in people),
+        touched=ids,
         blobs=blobs_of(file, people),
     )
 

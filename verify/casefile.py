@@ -273,6 +273,8 @@ class Verification:
     state: VerificationState
     token_id: str | None = None
     token_expires_at: float | None = None
+    former: str | None = None
+    """Hash of the ID of whose it was, once another person has taken their place; None: whoever stands there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +301,8 @@ class DisputeLink:
     issued_at: float
     expires_at: float
     disputed_at: float | None = None
+    former: Subject | None = None
+    """Whose it is, as they stood there last, once another person has taken their place (`verify.former`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from verify.casefile import (
     Verification,
     VerificationState,
 )
+from verify.former import is_present, receipts_behind
 from verify.identifiers import part_of
 from verify.reference_contract import OUTDATED
 
@@ -40,6 +41,7 @@ CATALOGUE: Mapping[str, str] = {
     "token.redeemed": "a person's token was redeemed; `receipt` names the receipt",
     "verification.revoked": "a verification is void",
     "subject.disputed": "a person reported that it was not they; `receipt` names what was redeemed already",
+    "subject.former_disputed": "the same of a person in whose place another stands now, whom it does not touch",
     "message.sent": "a message to a person was accepted by the gateway or mail server",
     "message.undeliverable": "a message to a person could not be sent and is given up; `reason` says why",
 }
@@ -171,12 +173,9 @@ def _of_disputes(before: CaseFile, after: CaseFile) -> _Happened:
     for link in after.dispute_links.values():
         earlier = before.dispute_links.get(link.id)
         if link.disputed_at is not None and (earlier is None or earlier.disputed_at is None):
-            redeemed = [
-                each
-                for each in after.receipts.values()
-                if after.verifications[each.verification_id].subject_id == link.subject_id
-            ]
-            yield "subject.disputed", {"subject": link.subject_id, "receipt": redeemed[-1].id if redeemed else ""}
+            kind = "subject.disputed" if is_present(after, link) else "subject.former_disputed"
+            redeemed = receipts_behind(after, link)
+            yield kind, {"subject": link.subject_id, "receipt": redeemed[-1].id if redeemed else ""}
 
 
 def _of_messages(before: CaseFile, after: CaseFile) -> _Happened:

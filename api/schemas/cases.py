@@ -287,7 +287,7 @@ class SubjectBody(Body):
     messages: tuple[MessageBody, ...] = Field(
         default=(), description="what the service was asked to send to the person, oldest first"
     )
-    disputed: bool = Field(default=False, description="whether somebody reported, as this person, that it was not they")
+    disputed: bool = Field(default=False, description="whether this person reported that it was not they")
 
 
 class CaseBody(Body):
