@@ -37,6 +37,7 @@ from verify.errors import Conflict, NotFound
 from verify.former import forgotten, left_behind
 from verify.references import blob_name
 from verify.roster import check_roster
+from verify.standing import check_kept
 from verify.store import Change
 
 NewEntry = NewSubject | NewOrganisation
@@ -106,7 +107,7 @@ class Amendments:
         person. Fields that are as they were touch nobody.
 
         Raises:
-            NotFound: `subject_unknown`, `appointment_unknown`. What `Enrolment` refuses.
+            NotFound: `subject_unknown`, `appointment_unknown`. Gone: `content_erased`. What `Enrolment` refuses.
         """
         enrolment = await self._enrolment(client, new)
 
@@ -116,6 +117,7 @@ class Amendments:
             if entry_id not in file.roster:
                 raise _entry_unknown()
             old = file.roster[entry_id]
+            check_kept(old)
             return _with_subject(file, old, *enrolment.replacement(file, action, old, new, now=now))
 
         return await self._amend(client, case_id, amendment)

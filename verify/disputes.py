@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from verify.audit import Detail, Event
-from verify.casefile import CaseFile, DisputeLink, Subject
+from verify.casefile import CaseFile, DisputeLink
 from verify.cases import check_owner, find_subject, known_case, revoked, revoked_links
 from verify.clients import Client
 from verify.errors import Gone, NotFound
 from verify.former import is_present, receipts_behind, told_of, verifications_behind
 from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
+from verify.standing import check_kept
 from verify.statements import Statement, intent_statement
 from verify.store import Change, Store
 
@@ -67,7 +68,7 @@ class Disputes:
         def transition(file: CaseFile, now: float) -> Change[IssuedDisputeLink]:
             check_owner(file, client)
             subject = find_subject(file, subject_id)
-            _check_kept(subject)
+            check_kept(subject)
             link = dispute_link(subject.id, part, secret, now=now)
             event = Event(
                 name="dispute.linked", actor=f"client:{client.id}", details={"subject": subject.id, "link": part}
@@ -148,13 +149,9 @@ def _live(file: CaseFile, part: str, secret: str, now: float) -> DisputeLink:
         raise _unknown()
     if now >= link.expires_at:
         raise Gone("dispute_expired", "this link is older than 90 days: turn to the registration office")
-    _check_kept(file.subjects[link.subject_id])
-    return link
-
-
-def _check_kept(subject: Subject) -> None:
-    if not subject.id_hash:
+    if not file.subjects[link.subject_id].id_hash:
         raise Gone("content_erased", "what this was about was erased for good: turn to the registration office")
+    return link
 
 
 def _view(file: CaseFile, link: DisputeLink) -> DisputeView:

@@ -33,6 +33,7 @@ CATALOGUE: Mapping[str, str] = {
     "case.cancelled": "the client cancelled the case; `reason` says why",
     "subject.consented": "a person agreed and confirmed the intent",
     "subject.declined": "a person declined; the ID photo is erased",
+    "subject.erased": "a person was erased by the operator, for good; the case cannot go on with this entry",
     "subject.verified": "a person is verified; a token can be minted",
     "subject.rejected": "an attempt was rejected; `reason` is the public code",
     "subject.referred": "an attempt could not be decided: the person should come to the window",
@@ -105,6 +106,7 @@ def _happened(before: CaseFile | None, after: CaseFile) -> _Happened:
         return
     yield from _of_invites(before, after)
     yield from _of_references(before, after)
+    yield from _of_erasures(before, after)
     for session in after.sessions.values():
         yield from _of_session(before.sessions.get(session.id), session)
     for verification in after.verifications.values():
@@ -134,6 +136,16 @@ def _of_references(before: CaseFile, after: CaseFile) -> _Happened:
             yield "reference.unusable", {"subject": subject.id, "reason": subject.reference_reason or ""}
         if _is_delayed(subject) and (earlier is None or not _is_delayed(earlier)):
             yield "reference.delayed", {"subject": subject.id, "reason": subject.reference_reason or ""}
+
+
+def _of_erasures(before: CaseFile, after: CaseFile) -> _Happened:
+    """Not of whom the client takes off the roster itself, nor of everybody when a case is erased as a whole."""
+    if not after.case.wrapped_key:
+        return
+    for subject in after.roster.values():
+        earlier = before.subjects.get(subject.id)
+        if earlier is not None and earlier.id_hash and not subject.id_hash:
+            yield "subject.erased", {"subject": subject.id}
 
 
 def _is_outdated(subject: Subject) -> bool:

@@ -283,7 +283,7 @@ class SubjectBody(Body):
     reference_warnings: tuple[ReferenceWarning, ...] = Field(
         default=(), description="what is poor about an ID photo that is used all the same; known after consent"
     )
-    state: str = Field(description="`pending`, `verified`, `redeemed`, `declined` or `reference_unusable`")
+    state: str = Field(description="`pending`, `verified`, `redeemed`, `declined`, `reference_unusable` or `erased`")
     messages: tuple[MessageBody, ...] = Field(
         default=(), description="what the service was asked to send to the person, oldest first"
     )
