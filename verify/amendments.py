@@ -199,7 +199,7 @@ class Amendments:
 
 
 def _with_subject(file: CaseFile, old: Subject, subject: Subject, portrait: bytes | None) -> Amended:
-    if subject == old:
+    if replace(subject, stateless_hash=old.stateless_hash) == old:  # which `id_hash` implies; earlier records lack it
         raise _UnchangedError
     left = left_behind(file, old) if subject.id_hash != old.id_hash else ()
     return Amended(

@@ -182,6 +182,8 @@ class Subject:
     """The number of the ID document, only while the photo is still to be fetched by it."""
     reference_warnings: tuple[str, ...] = ()
     """Quality components of the ID photo that are warned of (`verify.reference_quality`), once it was looked at."""
+    stateless_hash: str = ""
+    """Of a passport with its issuing state: what `id_hash` would be without; "" of any other document."""
 
     @property
     def person(self) -> str:

@@ -72,4 +72,4 @@ def _person_of(file: CaseFile, verification: Verification) -> str:
 
 def _as_remembered(leaving: Subject) -> Subject:
     """No more than a link tells, and by whom it is told."""
-    return replace(leaving, name_sealed=b"", id_masked="", id_sealed=b"", reference_warnings=())
+    return replace(leaving, name_sealed=b"", id_masked="", id_sealed=b"", reference_warnings=(), stateless_hash="")

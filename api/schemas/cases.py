@@ -58,7 +58,9 @@ class IdDocumentBody(Body):
     )
     number: str = Field(min_length=1, max_length=64, repr=False)
     issuing_state: str | None = Field(
-        default=None, max_length=3, description="of a passport, three letters; give it always or never for one person"
+        default=None,
+        max_length=3,
+        description="of a passport, three letters; give it always: one number with and without it is refused",
     )
     mrz_check_digit: str | None = Field(
         default=None, max_length=1, description="of a passport's number, checked if it is given"
