@@ -29,6 +29,7 @@ from verify.casefile import Details, Message, Money, Organisation, Rule, Subject
 from verify.cases import CaseView, NewCase
 from verify.contacts import contact
 from verify.enrolment import NewOrganisation, NewSubject
+from verify.former import disputed
 from verify.identity_documents import IdentityDocument
 from verify.messenger import Wanted
 from verify.reference_quality import quality_lines
@@ -111,7 +112,7 @@ def details_of(body: DetailsBody) -> Details:
 def case_body(view: CaseView) -> CaseBody:
     """A case as its client may see it."""
     case = view.file.case
-    disputed = {link.subject_id for link in view.file.dispute_links.values() if link.disputed_at is not None}
+    reported = disputed(view.file)
     return CaseBody(
         id=case.id,
         state=view.state.value,
@@ -130,7 +131,7 @@ def case_body(view: CaseView) -> CaseBody:
             _subject_body(
                 each,
                 view.standings[each.id],
-                disputed=each.id in disputed,
+                disputed=each.id in reported,
                 messages=(message for message in view.file.messages.values() if message.subject_id == each.id),
             )
             for each in view.file.roster.values()

@@ -54,7 +54,10 @@ class NewSubject:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One person of an open case. `state`: `pending`, `verified`, `redeemed`, `declined`, `reference_unusable`."""
+    """One person of an open case.
+
+    `state`: `pending`, `verified`, `redeemed`, `declined`, `reference_unusable`, `erased`.
+    """
 
     id: str
     role: str

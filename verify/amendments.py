@@ -34,8 +34,10 @@ from verify.details import check_details
 from verify.enrolment import Enrolment, NewOrganisation, NewSubject, on_behalf_of, tombstone
 from verify.erasure import blobs_of
 from verify.errors import Conflict, NotFound
+from verify.former import forgotten, left_behind
 from verify.references import blob_name
 from verify.roster import check_roster
+from verify.standing import check_kept
 from verify.store import Change
 
 NewEntry = NewSubject | NewOrganisation
@@ -105,7 +107,7 @@ class Amendments:
         person. Fields that are as they were touch nobody.
 
         Raises:
-            NotFound: `subject_unknown`, `appointment_unknown`. What `Enrolment` refuses.
+            NotFound: `subject_unknown`, `appointment_unknown`. Gone: `content_erased`. What `Enrolment` refuses.
         """
         enrolment = await self._enrolment(client, new)
 
@@ -115,6 +117,7 @@ class Amendments:
             if entry_id not in file.roster:
                 raise _entry_unknown()
             old = file.roster[entry_id]
+            check_kept(old)
             return _with_subject(file, old, *enrolment.replacement(file, action, old, new, now=now))
 
         return await self._amend(client, case_id, amendment)
@@ -174,8 +177,8 @@ class Amendments:
                 raise Conflict(
                     "already_redeemed", "a person whom this touches is redeemed: cancel, and open a new case"
                 )
-            void = revoked(file, amended.touched)
-            after = amended.file.with_(*void, *revoked_links(file, amended.touched))
+            void = revoked(amended.file, amended.touched)
+            after = amended.file.with_(*void, *revoked_links(amended.file, amended.touched))
             if amended.roster:
                 after = after.with_(replace(after.case, roster_version=after.case.roster_version + 1))
                 check_roster(after, action, self.cases.minimum)
@@ -196,10 +199,11 @@ class Amendments:
 
 
 def _with_subject(file: CaseFile, old: Subject, subject: Subject, portrait: bytes | None) -> Amended:
-    if subject == old:
+    if replace(subject, stateless_hash=old.stateless_hash) == old:  # which `id_hash` implies; earlier records lack it
         raise _UnchangedError
+    left = left_behind(file, old) if subject.id_hash != old.id_hash else ()
     return Amended(
-        file=file.with_(subject),
+        file=file.with_(subject, *left),
         event="subject.replaced",
         details={"subject": subject.id},
         touched=frozenset((subject.id,)),
@@ -224,11 +228,12 @@ def _with_organisation(file: CaseFile, entry_id: str, organisation: Organisation
 
 
 def _without(file: CaseFile, people: tuple[Subject, ...], event: str, details: Mapping[str, Detail]) -> Amended:
+    ids = frozenset(subject.id for subject in people)
     return Amended(
-        file=file.with_(*(tombstone(subject) for subject in people)),
+        file=file.with_(*(tombstone(subject) for subject in people), *forgotten(file, ids)),
         event=event,
         details=details,
-        touched=frozenset(subject.id for subject in people),
+        touched=ids,
         blobs=blobs_of(file, people),
     )
 

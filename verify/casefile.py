@@ -182,6 +182,8 @@ class Subject:
     """The number of the ID document, only while the photo is still to be fetched by it."""
     reference_warnings: tuple[str, ...] = ()
     """Quality components of the ID photo that are warned of (`verify.reference_quality`), once it was looked at."""
+    stateless_hash: str = ""
+    """Of a passport with its issuing state: what `id_hash` would be without; "" of any other document."""
 
     @property
     def person(self) -> str:
@@ -273,6 +275,8 @@ class Verification:
     state: VerificationState
     token_id: str | None = None
     token_expires_at: float | None = None
+    former: str | None = None
+    """Hash of the ID of whose it was, once another person has taken their place; None: whoever stands there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +303,8 @@ class DisputeLink:
     issued_at: float
     expires_at: float
     disputed_at: float | None = None
+    former: Subject | None = None
+    """Whose it is, as they stood there last, once another person has taken their place (`verify.former`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

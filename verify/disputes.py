@@ -2,7 +2,8 @@
 
 The client asks for a link and sends it. Whoever reports voids what is still good: verifications that are not redeemed,
 links, and the sessions that came of them. What was redeemed stays as it was recorded: the client is told, with the
-receipt's id. The chain keeps the report for good.
+receipt's id. The chain keeps the report for good. A link is the person's to whom it was sent, and not their place's on
+the roster: once another stands there, it tells and touches nothing of the other (`verify.former`).
 """
 
 from collections.abc import Callable
@@ -10,12 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from verify.audit import Event
-from verify.casefile import CaseFile, DisputeLink, Subject
+from verify.audit import Detail, Event
+from verify.casefile import CaseFile, DisputeLink
 from verify.cases import check_owner, find_subject, known_case, revoked, revoked_links
 from verify.clients import Client
 from verify.errors import Gone, NotFound
+from verify.former import is_present, receipts_behind, told_of, verifications_behind
 from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
+from verify.standing import check_kept
 from verify.statements import Statement, intent_statement
 from verify.store import Change, Store
 
@@ -58,13 +61,14 @@ class Disputes:
         """A link for a subject's notice; earlier ones stay good, as notices may be sent twice.
 
         Raises:
-            NotFound: `case_unknown`, `subject_unknown`.
+            NotFound: `case_unknown`, `subject_unknown`. Gone: `content_erased`.
         """
         part, secret = new_part(self.entropy), new_secret(self.entropy)
 
         def transition(file: CaseFile, now: float) -> Change[IssuedDisputeLink]:
             check_owner(file, client)
             subject = find_subject(file, subject_id)
+            check_kept(subject)
             link = dispute_link(subject.id, part, secret, now=now)
             event = Event(
                 name="dispute.linked", actor=f"client:{client.id}", details={"subject": subject.id, "link": part}
@@ -75,17 +79,22 @@ class Disputes:
         return await self.store.transact(known_case(case_id), transition)
 
     async def inspect(self, code: str) -> DisputeView:
-        """What the link is about; burns nothing. Raises NotFound `dispute_unknown`, Gone `dispute_expired`."""
+        """What the link is about; burns nothing.
+
+        Raises:
+            NotFound: `dispute_unknown`. Gone: `dispute_expired`, `content_erased` with the person or the case.
+        """
         case_id, part, secret = _parsed(code)
         try:
             file, now = await self.store.load(case_id)
         except NotFound:
             raise _unknown() from None
-        link, subject = _live(file, part, secret, now)
-        return _view(file, subject, link)
+        return _view(file, _live(file, part, secret, now))
 
     async def report(self, code: str) -> DisputeView:
         """Record that it was not this person. A second report of the same link changes nothing more.
+
+        Of a person in whose place another stands now it is recorded all the same, and touches nobody.
 
         Raises:
             As `inspect`. StoreUnavailable: nothing was recorded for sure; report again.
@@ -96,17 +105,20 @@ class Disputes:
             return seen
 
         def transition(file: CaseFile, now: float) -> Change[DisputeView]:
-            link, subject = _live(file, part, secret, now)
+            link = _live(file, part, secret, now)
             disputed = link if link.disputed_at is not None else replace(link, disputed_at=now)
-            void = revoked(file, {subject.id})
-            after = file.with_(disputed, *void, *revoked_links(file, {subject.id}))
-            details: dict[str, str | tuple[str, ...]] = {
-                "subject": subject.id,
+            touched = {link.subject_id} if is_present(file, link) else set[str]()
+            void = revoked(file, touched)
+            after = file.with_(disputed, *void, *revoked_links(file, touched))
+            details: dict[str, Detail] = {
+                "subject": link.subject_id,
                 "link": part,
+                "person": "present" if touched else "former",
+                "receipts": tuple(each.id for each in receipts_behind(file, link)),
                 "revoked": tuple(each.id for each in void),
             }
-            event = Event(name="verification.disputed", actor=f"subject:{subject.id}", details=details)
-            return Change(after=after, event=event, value=_view(after, subject, disputed))
+            event = Event(name="verification.disputed", actor=f"subject:{link.subject_id}", details=details)
+            return Change(after=after, event=event, value=_view(after, disputed))
 
         return await self._transact(case_id, transition)
 
@@ -131,17 +143,20 @@ def _parsed(code: str) -> tuple[str, str, str]:
     return parsed
 
 
-def _live(file: CaseFile, part: str, secret: str, now: float) -> tuple[DisputeLink, Subject]:
+def _live(file: CaseFile, part: str, secret: str, now: float) -> DisputeLink:
     link = file.dispute_links.get(part)
     if not secret_matches(secret, link.secret_hash if link else None) or link is None:
         raise _unknown()
     if now >= link.expires_at:
         raise Gone("dispute_expired", "this link is older than 90 days: turn to the registration office")
-    return link, file.subjects[link.subject_id]
+    if not file.subjects[link.subject_id].id_hash:
+        raise Gone("content_erased", "what this was about was erased for good: turn to the registration office")
+    return link
 
 
-def _view(file: CaseFile, subject: Subject, link: DisputeLink) -> DisputeView:
-    verified = [each.verified_at for each in file.verifications.values() if each.subject_id == subject.id]
+def _view(file: CaseFile, link: DisputeLink) -> DisputeView:
+    subject = told_of(file, link)
+    verified = [each.verified_at for each in verifications_behind(file, link)]
     return DisputeView(
         requester=file.case.client_name,
         action=file.case.action,

@@ -127,6 +127,7 @@ class Enrolment:
         name = check_text(new.name, field="name", longest=LONGEST_PERSON)
         document = check_document(new.document, today=civil_date(now))
         id_hash = self.vault.person_hash(document.type, document.person)
+        stateless = document.stateless
         return replace(
             subject,
             role=new.role,
@@ -136,6 +137,7 @@ class Enrolment:
             id_type=document.type,
             id_masked=mask_id(document.number),
             id_hash=id_hash,
+            stateless_hash="" if stateless is None else self.vault.person_hash(document.type, stateless),
             share_percent=_share(action, new.role, new.share_percent),
             on_behalf_of=self._stands_for(file, new, id_hash, now),
         )
@@ -211,6 +213,7 @@ def anonymous(subject: Subject) -> Subject:
         name_sealed=b"",
         id_masked="",
         id_hash="",
+        stateless_hash="",
         on_behalf_of=behalf,
         reference_state=ReferenceState.ERASED,
         reference_reason=None,

@@ -14,6 +14,7 @@ from verify.casefile import NO_DETAILS, CaseFile, CaseState, InviteState, Refere
 from verify.cases import find_subject, known_case, state_at
 from verify.enrolment import anonymous
 from verify.errors import CaseDamaged, NotFound
+from verify.former import forgotten
 from verify.ledger import Marked
 from verify.operators import OPERATORS_CHAIN
 from verify.references import blob_name
@@ -165,6 +166,7 @@ def faces_advice(count: int) -> str:
 def _without(file: CaseFile, people: Iterable[Subject]) -> CaseFile:
     """The file with these people erased, their links dead, and what they verified and did not redeem revoked."""
     ids = {subject.id for subject in people}
+    file = file.with_(*forgotten(file, ids))
     links = [
         replace(invite, state=InviteState.REVOKED)
         for invite in file.invites.values()

@@ -32,6 +32,7 @@ class NotFound(VerifyError):
 
 class Invalid(VerifyError):
     """`action_unknown`, `action_invalid`, `roster_invalid`, `rule_invalid`, `rule_too_weak`, `required_role_missing`,
+    `passport_state_missing`,
     `minimum_rules_invalid`, `deadline_invalid`, `text_invalid`, `amount_invalid`, `share_invalid`,
     `credit_code_invalid`, `appointment_invalid`, `reference_missing`, `reference_provenance_insufficient`,
     `id_document_type_unknown`, `id_document_invalid`, `client_name_invalid`, `scope_unknown`, `consent_mismatch`,

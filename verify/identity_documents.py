@@ -55,6 +55,12 @@ class CheckedDocument:
     person: str
     """What stays the same for the person: without a permit's renewals, with the state that issued a passport."""
 
+    @property
+    def stateless(self) -> str | None:
+        """Of a passport with its state what `person` would be without; None of any other document."""
+        has_state = self.type == "passport" and self.person != f":{self.number}"
+        return f":{self.number}" if has_state else None
+
 
 def check_document(document: IdentityDocument, *, today: date) -> CheckedDocument:
     """The document with its number in one normal form, so that the same person gives the same hash.

@@ -32,7 +32,7 @@ from verify.reference_contract import check_comparable
 from verify.reference_quality import Reference
 from verify.references import blob_name, number_binding, open_name, reference_binding
 from verify.return_links import check_return_url
-from verify.standing import is_verified
+from verify.standing import check_kept, is_verified
 from verify.statements import CONSENT, Statement, intent_sha256, intent_statement
 from verify.store import Change, Store
 from verify.vault import Vault
@@ -147,7 +147,8 @@ class Invites:
         Raises:
             NotFound: `case_unknown`, `subject_unknown`. Conflict: `case_not_open`, `already_verified`,
             `reference_contract_mismatch` if other models have made the subject's template. Gone: `reference_gone` if
-            the subject's photo was unusable or erased. Refused: `deputy_not_appointed`. Invalid: `return_url_refused`.
+            the subject's photo was unusable or erased, `content_erased` if the person was. Refused:
+            `deputy_not_appointed`. Invalid: `return_url_refused`.
         """
         if return_url is not None:
             check_return_url(return_url, origins=client.return_origins)
@@ -455,6 +456,7 @@ def _usable(file: CaseFile, subject_id: str) -> list[Invite]:
 def _check_can_verify(file: CaseFile, subject: Subject, *, now: float, epoch: int) -> None:
     if is_verified(file, subject.id, now=now, epoch=epoch):
         raise Conflict("already_verified", "this subject has verified for the case already")
+    check_kept(subject)
     if subject.reference_state in {ReferenceState.UNUSABLE, ReferenceState.ERASED}:
         raise Gone(
             "reference_gone", f"the subject's ID photo is {subject.reference_state.value}: replace the subject with one"

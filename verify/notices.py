@@ -22,6 +22,7 @@ from verify.casefile import (
     Verification,
     VerificationState,
 )
+from verify.former import is_present, receipts_behind
 from verify.identifiers import part_of
 from verify.reference_contract import OUTDATED
 
@@ -32,6 +33,7 @@ CATALOGUE: Mapping[str, str] = {
     "case.cancelled": "the client cancelled the case; `reason` says why",
     "subject.consented": "a person agreed and confirmed the intent",
     "subject.declined": "a person declined; the ID photo is erased",
+    "subject.erased": "a person was erased by the operator, for good; the case cannot go on with this entry",
     "subject.verified": "a person is verified; a token can be minted",
     "subject.rejected": "an attempt was rejected; `reason` is the public code",
     "subject.referred": "an attempt could not be decided: the person should come to the window",
@@ -40,6 +42,7 @@ CATALOGUE: Mapping[str, str] = {
     "token.redeemed": "a person's token was redeemed; `receipt` names the receipt",
     "verification.revoked": "a verification is void",
     "subject.disputed": "a person reported that it was not they; `receipt` names what was redeemed already",
+    "subject.former_disputed": "the same of a person in whose place another stands now, whom it does not touch",
     "message.sent": "a message to a person was accepted by the gateway or mail server",
     "message.undeliverable": "a message to a person could not be sent and is given up; `reason` says why",
 }
@@ -103,6 +106,7 @@ def _happened(before: CaseFile | None, after: CaseFile) -> _Happened:
         return
     yield from _of_invites(before, after)
     yield from _of_references(before, after)
+    yield from _of_erasures(before, after)
     for session in after.sessions.values():
         yield from _of_session(before.sessions.get(session.id), session)
     for verification in after.verifications.values():
@@ -132,6 +136,16 @@ def _of_references(before: CaseFile, after: CaseFile) -> _Happened:
             yield "reference.unusable", {"subject": subject.id, "reason": subject.reference_reason or ""}
         if _is_delayed(subject) and (earlier is None or not _is_delayed(earlier)):
             yield "reference.delayed", {"subject": subject.id, "reason": subject.reference_reason or ""}
+
+
+def _of_erasures(before: CaseFile, after: CaseFile) -> _Happened:
+    """Not of whom the client takes off the roster itself, nor of everybody when a case is erased as a whole."""
+    if not after.case.wrapped_key:
+        return
+    for subject in after.roster.values():
+        earlier = before.subjects.get(subject.id)
+        if earlier is not None and earlier.id_hash and not subject.id_hash:
+            yield "subject.erased", {"subject": subject.id}
 
 
 def _is_outdated(subject: Subject) -> bool:
@@ -171,12 +185,9 @@ def _of_disputes(before: CaseFile, after: CaseFile) -> _Happened:
     for link in after.dispute_links.values():
         earlier = before.dispute_links.get(link.id)
         if link.disputed_at is not None and (earlier is None or earlier.disputed_at is None):
-            redeemed = [
-                each
-                for each in after.receipts.values()
-                if after.verifications[each.verification_id].subject_id == link.subject_id
-            ]
-            yield "subject.disputed", {"subject": link.subject_id, "receipt": redeemed[-1].id if redeemed else ""}
+            kind = "subject.disputed" if is_present(after, link) else "subject.former_disputed"
+            redeemed = receipts_behind(after, link)
+            yield kind, {"subject": link.subject_id, "receipt": redeemed[-1].id if redeemed else ""}
 
 
 def _of_messages(before: CaseFile, after: CaseFile) -> _Happened:

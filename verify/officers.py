@@ -13,11 +13,11 @@ from verify.audit import Event
 from verify.casefile import CaseFile, Mode, Subject, Verification, VerificationState
 from verify.cases import check_open, find_subject, known_case
 from verify.deputies import appointed_until, check_appointed, held_appointments
-from verify.errors import Conflict, Gone, Invalid, NotFound, Refused
+from verify.errors import Conflict, Invalid, NotFound, Refused
 from verify.identifiers import Entropy, hash_secret, new_part, new_secret
 from verify.identity_documents import IdentityDocument, check_document, civil_date
 from verify.sessions import VERIFICATION_SECONDS
-from verify.standing import is_verified
+from verify.standing import check_kept, is_verified
 from verify.statements import Statement, intent_sha256, intent_statement
 from verify.store import Change, Store
 from verify.vault import Vault
@@ -150,8 +150,7 @@ class Window:
             _check_mode(file, officer)
             check_open(file.case, now)
             subject = find_subject(file, subject_id)
-            if not subject.id_hash:
-                raise Gone("content_erased", "this person was erased from the case")
+            check_kept(subject)
             check_appointed(subject, held, now=now)
             if is_verified(file, subject_id, now=now, epoch=epoch):
                 raise Conflict("already_verified", "this person has verified for the case already")

@@ -18,12 +18,14 @@ def check_roster(file: CaseFile, action: Action, minimum: MinimumRules) -> None:
     """Whether a case can stand with the roster that it has.
 
     Raises:
-        Invalid: `roster_invalid`, `share_invalid`, `rule_invalid`, `required_role_missing`, `rule_too_weak`.
+        Invalid: `roster_invalid`, `passport_state_missing`, `share_invalid`, `rule_invalid`, `required_role_missing`,
+            `rule_too_weak`.
     """
     if not 1 <= len(file.roster) <= MOST_SUBJECTS or len(file.legal_persons) > MOST_SUBJECTS:
         raise Invalid("roster_invalid", f"a case has 1 to {MOST_SUBJECTS} subjects, and at most so many organisations")
     if len(file.subjects) + len(file.organisations) > MOST_ENTRIES:
         raise Invalid("roster_invalid", f"a case keeps {MOST_ENTRIES} entries with those removed: open a new one")
+    _check_passports(file)
     _check_nobody_twice(file)
     _check_signatories(file)
     shares = (
@@ -41,6 +43,20 @@ def find_organisation(file: CaseFile, credit_code: str) -> Organisation:
     if not found:
         raise Invalid("roster_invalid", "signs_for names the credit code of no organisation on the roster")
     return found[0]
+
+
+def _check_passports(file: CaseFile) -> None:
+    """One number with its issuing state and without may be one person's or two people's: nobody can tell."""
+    places = {each.id_hash: place for place, each in enumerate(file.roster.values(), start=1) if each.id_hash}
+    for place, each in enumerate(file.roster.values(), start=1):
+        bare = places.get(each.stateless_hash)
+        if bare is not None:
+            message = (
+                f"persons {min(place, bare)} and {max(place, bare)} of the roster have passports with one number, and "
+                f"person {bare} without the state that issued it: give issuing_state for both, also if they are one "
+                "person"
+            )
+            raise Invalid("passport_state_missing", message)
 
 
 def _check_nobody_twice(file: CaseFile) -> None:

@@ -2,7 +2,8 @@
 
 from enum import StrEnum
 
-from verify.casefile import CaseFile, ReferenceState, Verification, VerificationState
+from verify.casefile import CaseFile, ReferenceState, Subject, Verification, VerificationState
+from verify.errors import Gone
 
 
 class Standing(StrEnum):
@@ -13,6 +14,7 @@ class Standing(StrEnum):
     REDEEMED = "redeemed"
     DECLINED = "declined"
     REFERENCE_UNUSABLE = "reference_unusable"
+    ERASED = "erased"
 
 
 def standing(file: CaseFile, subject_id: str, *, now: float, epoch: int) -> Standing:
@@ -22,7 +24,7 @@ def standing(file: CaseFile, subject_id: str, *, now: float, epoch: int) -> Stan
         return Standing.REDEEMED
     if any(is_valid(each, now=now, epoch=epoch) for each in own):
         return Standing.VERIFIED
-    return _without_verification(file.subjects[subject_id].reference_state)
+    return _without_verification(file.subjects[subject_id])
 
 
 def is_verified(file: CaseFile, subject_id: str, *, now: float, epoch: int) -> bool:
@@ -44,7 +46,19 @@ def verifications_of(file: CaseFile, subject_id: str) -> tuple[Verification, ...
     return tuple(each for each in file.verifications.values() if each.subject_id == subject_id)
 
 
-def _without_verification(reference: ReferenceState) -> Standing:
-    if reference is ReferenceState.ERASED:
+def check_kept(subject: Subject) -> None:
+    """Whether a subject can go on at all. Raises Gone `content_erased` if its person was erased."""
+    if not subject.id_hash:
+        message = (
+            "this person was erased for good: add whoever takes the place to the roster, then remove this entry; or "
+            "cancel the case"
+        )
+        raise Gone("content_erased", message)
+
+
+def _without_verification(subject: Subject) -> Standing:
+    if not subject.id_hash:
+        return Standing.ERASED
+    if subject.reference_state is ReferenceState.ERASED:
         return Standing.DECLINED
-    return Standing.REFERENCE_UNUSABLE if reference is ReferenceState.UNUSABLE else Standing.PENDING
+    return Standing.REFERENCE_UNUSABLE if subject.reference_state is ReferenceState.UNUSABLE else Standing.PENDING

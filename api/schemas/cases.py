@@ -58,7 +58,9 @@ class IdDocumentBody(Body):
     )
     number: str = Field(min_length=1, max_length=64, repr=False)
     issuing_state: str | None = Field(
-        default=None, max_length=3, description="of a passport, three letters; give it always or never for one person"
+        default=None,
+        max_length=3,
+        description="of a passport, three letters; give it always: one number with and without it is refused",
     )
     mrz_check_digit: str | None = Field(
         default=None, max_length=1, description="of a passport's number, checked if it is given"
@@ -283,11 +285,11 @@ class SubjectBody(Body):
     reference_warnings: tuple[ReferenceWarning, ...] = Field(
         default=(), description="what is poor about an ID photo that is used all the same; known after consent"
     )
-    state: str = Field(description="`pending`, `verified`, `redeemed`, `declined` or `reference_unusable`")
+    state: str = Field(description="`pending`, `verified`, `redeemed`, `declined`, `reference_unusable` or `erased`")
     messages: tuple[MessageBody, ...] = Field(
         default=(), description="what the service was asked to send to the person, oldest first"
     )
-    disputed: bool = Field(default=False, description="whether somebody reported, as this person, that it was not they")
+    disputed: bool = Field(default=False, description="whether this person reported that it was not they")
 
 
 class CaseBody(Body):

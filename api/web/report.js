@@ -67,7 +67,7 @@ function reported() {
 function problem(name, work) {
   const [title, note] = say(`problem.${name}`) ?? say("problem.other");
   screen(`problem_${name}`, title, { children: [
-    mark("wait"), paragraph(note), !name.startsWith("dispute_") && actions(button(say("again"), work)),
+    mark("wait"), paragraph(note), !/^(dispute_|content_erased$)/.test(name) && actions(button(say("again"), work)),
   ] });
 }
 

@@ -65,6 +65,22 @@ async def test_a_case_that_cannot_be_is_refused(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_one_passport_with_its_state_and_without_is_refused_on_a_roster(
+    api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    sent = body(portraits["person_a_1"], rule={"kind": "all"})
+    (bare,) = sent["subjects"]
+    stated = {**bare, "role": "director", "id_document": {**bare["id_document"], "issuing_state": "CHN"}}
+    refused = await api.http.post("/v1/cases", json={**sent, "subjects": [bare, stated]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "passport_state_missing")
+    assert "persons 1 and 2" in refused.json()["detail"]
+    case = (await api.http.post("/v1/cases", json=sent)).json()
+    added = await api.http.post(f"/v1/cases/{case['id']}/subjects", json=stated)
+    assert (added.status_code, added.json()["code"]) == (422, "passport_state_missing")
+    mended = {**bare, "id_document": stated["id_document"]}
+    assert (await api.http.post("/v1/cases", json={**sent, "subjects": [mended, stated]})).status_code == 201
+
+
 async def test_an_unknown_field_is_named(api: RunningApi, portraits: dict[str, bytes]) -> None:
     answer = await api.http.post("/v1/cases", json=body(portraits["person_a_1"], colour="red"))
     assert answer.json()["fields"] == [{"field": "colour", "problem": "Extra inputs are not permitted"}]

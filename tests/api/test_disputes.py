@@ -1,8 +1,10 @@
-from running_service import RunningApi
+from dataclasses import replace
+
+from running_service import RunningApi, registrant
 
 from benchmarks.phone.online import Phone
 from benchmarks.phone.person import Actor
-from benchmarks.registration import Filing
+from benchmarks.registration import Filing, new_case
 from verify.patience import FREE_ATTEMPTS
 
 
@@ -25,6 +27,22 @@ async def test_a_person_reports_that_it_was_not_they_without_any_key(api: Runnin
     assert (reported.status_code, reported.json()["disputed_at"] is None) == (200, False)
     assert (await api.http.post("/v1/disputes", json=code, headers=no_key)).json() == reported.json()
     assert (await api.desk.state(filing))["subjects"][0]["disputed"] is True
+
+
+async def test_a_link_shows_and_marks_nobody_who_was_put_in_its_persons_place(
+    api: RunningApi, filing: Filing, portraits: dict[str, bytes]
+) -> None:
+    place = filing.subjects[0]
+    issued = await api.http.post(f"/v1/cases/{filing.id}/subjects/{place}/dispute-links")
+    code = {"code": issued.json()["code"]}
+    shown = (await api.http.post("/v1/disputes/inspect", json=code)).json()
+    newcomer = new_case(replace(registrant(portraits["person_b_1"], id_number="E7"), name="欧阳修"))["subjects"][0]
+    assert (await api.http.put(f"/v1/cases/{filing.id}/subjects/{place}", json=newcomer)).status_code == 200
+    assert (await api.http.post("/v1/disputes/inspect", json=code)).json() == shown
+    reported = (await api.http.post("/v1/disputes", json=code)).json()
+    assert (reported["name_masked"], reported["disputed_at"] is None) == (shown["name_masked"], False)
+    subject = (await api.desk.state(filing))["subjects"][0]
+    assert (subject["name_masked"], subject["disputed"]) == ("欧**", False)
 
 
 async def test_a_code_that_nobody_gave_is_unknown(api: RunningApi) -> None:

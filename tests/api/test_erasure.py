@@ -7,7 +7,7 @@ from running_service import RunningApi, registrant
 from typer.testing import CliRunner, Result
 
 from api.cli import app
-from benchmarks.registration import Filing
+from benchmarks.registration import Filing, new_case
 
 
 @pytest.fixture
@@ -36,7 +36,28 @@ async def test_a_person_is_erased_beside_the_running_service(at_home: RunningApi
     seen = (await at_home.desk.state(own_filing))["subjects"][0]
     assert (seen["name_masked"], seen["reference_state"]) == ("", "erased")
     link = await at_home.http.post(f"/v1/cases/{own_filing.id}/subjects/{subject}/invites")
-    assert (link.status_code, link.json()["code"]) == (410, "reference_gone")
+    assert (link.status_code, link.json()["code"]) == (410, "content_erased")
+
+
+async def test_a_client_sees_who_was_erased_and_how_to_go_on(
+    at_home: RunningApi, own_filing: Filing, portraits: dict[str, bytes]
+) -> None:
+    subject = own_filing.subjects[0]
+    path = f"/v1/cases/{own_filing.id}/subjects"
+    code = {"code": (await at_home.http.post(f"{path}/{subject}/dispute-links")).json()["code"]}
+    await run("subjects", "erase", own_filing.id, subject)
+    assert [each["state"] for each in (await at_home.desk.state(own_filing))["subjects"]] == ["erased", "pending"]
+    for ask in ("/v1/disputes/inspect", "/v1/disputes"):
+        dead = await at_home.http.post(ask, json=code)
+        assert (dead.status_code, dead.json()["code"]) == (410, "content_erased")
+    again = new_case(registrant(portraits["person_a_1"]))["subjects"][0]
+    refused = await at_home.http.put(f"{path}/{subject}", json=again)
+    assert (refused.status_code, refused.json()["code"]) == (410, "content_erased")
+    assert "add whoever takes the place" in refused.json()["detail"]
+    assert (await at_home.http.delete(f"{path}/{subject}")).json()["code"] == "required_role_missing"
+    assert (await at_home.http.post(path, json=again)).status_code == 201
+    assert (await at_home.http.delete(f"{path}/{subject}")).status_code == 200
+    assert [each["state"] for each in (await at_home.desk.state(own_filing))["subjects"]] == ["pending", "pending"]
 
 
 @pytest.mark.parametrize(("case", "code"), [(None, "subject_unknown"), ("case_aaaaaaaaaaaaaaaa", "case_unknown")])

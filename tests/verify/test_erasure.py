@@ -8,7 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from registry_office import CONVINCING, ClockedStore, Office, open_office, restate
+from registry_office import (
+    CONVINCING,
+    ClockedStore,
+    Office,
+    agreement,
+    open_office,
+    person,
+    photo,
+    restate,
+)
 
 from benchmarks.store_servers import running_server
 from verify.audit import Event, verify_chain
@@ -17,6 +26,7 @@ from verify.casefile import CaseFile, CaseState, Details, ReferenceState, Rule, 
 from verify.connection import connect
 from verify.erasure import DAY_SECONDS, FACES_TO_REPORT, faces_advice
 from verify.errors import Gone, NotFound, VerifyError
+from verify.identity_documents import IdentityDocument
 from verify.references import blob_name, reference_binding
 from verify.scores import unsealed
 from verify.standing import Standing
@@ -42,16 +52,18 @@ async def keep(office: Office) -> None:
 
 
 async def test_a_person_is_erased_and_the_others_verify_on(office: Office) -> None:
-    file, (first, second) = await office.case(2)
+    passport = IdentityDocument(type="passport", number="E12345678", issuing_state="CHN")
+    file, (first, second) = await office.case(subjects=(person(document=passport), person(1)))
     await office.verify(file, first)
     assert await erase(office, file, first)
     after = (await office.file(file.case.id)).subjects[first]
-    assert (after.name_masked, after.name_sealed, after.id_masked, after.id_hash) == ("", b"", "", "")
+    assert (after.name_masked, after.name_sealed, after.id_masked) == ("", b"", "")
+    assert (after.id_hash, after.stateless_hash) == ("", "")
     assert after.reference_state is ReferenceState.ERASED
     assert await blobs_of(office, file.case.id) == {f"reference:{second}"}
     await office.verify(file, second)
     view = await office.cases.get(office.client, file.case.id)
-    assert (view.standings[first], view.standings[second]) == (Standing.DECLINED, Standing.VERIFIED)
+    assert (view.standings[first], view.standings[second]) == (Standing.ERASED, Standing.VERIFIED)
 
 
 async def test_the_erasure_is_proven_by_the_chain_which_stays_whole(office: Office) -> None:
@@ -62,6 +74,73 @@ async def test_the_erasure_is_proven_by_the_chain_which_stays_whole(office: Offi
     assert (await entries(office, file.case.id))[-1] == "subject.erased"
     keys = office.keys.rings["checkpoint"].ring.published()
     assert (await audit(office.store, expected_keys=keys)).intact
+
+
+async def test_whoever_declined_and_is_erased_later_is_erased(office: Office) -> None:
+    file, (subject, _) = await office.case(2)
+    code = await office.invite(file, subject)
+    await office.invites.consent(code, agreement(await office.invites.inspect(code), agreed=False))
+    assert (await office.cases.get(office.client, file.case.id)).standings[subject] is Standing.DECLINED
+    await erase(office, file, subject)
+    assert (await office.cases.get(office.client, file.case.id)).standings[subject] is Standing.ERASED
+
+
+async def test_what_an_erased_person_redeemed_stays_redeemed(office: Office) -> None:
+    file, (subject, _) = await office.case(2)
+    await office.redemptions.redeem(office.client, await office.verified_token(file, subject), restate(file, subject))
+    await erase(office, file, subject)
+    assert (await office.cases.get(office.client, file.case.id)).standings[subject] is Standing.REDEEMED
+
+
+async def test_a_link_by_which_an_erased_person_could_object_is_dead(office: Office) -> None:
+    file, (erased, removed, kept) = await office.case(3)
+    codes = [(await office.disputes.issue(office.client, file.case.id, each)).code for each in (erased, removed, kept)]
+    await erase(office, file, erased)
+    await office.amendments.remove(office.client, file.case.id, removed)
+    for code in codes[:2]:
+        for ask in (office.disputes.inspect, office.disputes.report):
+            with pytest.raises(Gone) as refused:
+                await ask(code)
+            assert refused.value.code == "content_erased"
+    assert (await office.disputes.inspect(codes[2])).name_masked
+    with pytest.raises(Gone):
+        await office.disputes.issue(office.client, file.case.id, erased)
+    await office.erasures.erase_case(file.case.id, actor="operator", reason="request")
+    with pytest.raises(Gone):
+        await office.disputes.inspect(codes[2])
+
+
+async def test_with_a_place_everybody_who_stood_there_is_erased(office: Office) -> None:
+    file, (place, _) = await office.case(2)
+    await office.verify(file, place)
+    await office.disputes.issue(office.client, file.case.id, place)
+    await office.amendments.replace(office.client, file.case.id, place, person(7))
+    before = await office.file(file.case.id)
+    assert all(each.former for each in (*before.dispute_links.values(), *before.verifications.values()))
+    await erase(office, file, place)
+    after = await office.file(file.case.id)
+    assert not any(each.former for each in (*after.dispute_links.values(), *after.verifications.values()))
+
+
+async def test_a_case_goes_on_with_whoever_takes_an_erased_persons_place(office: Office) -> None:
+    """Test of the advice: also for the only holder of a required role, who holds all shares, and who comes back."""
+    file, (subject,) = await office.case(subjects=(person(share_percent="100"),))
+    await erase(office, file, subject)
+    for ask in (
+        office.invite(file, subject),
+        office.amendments.replace(office.client, file.case.id, subject, person(1)),
+    ):
+        with pytest.raises(Gone, match="add whoever takes the place") as refused:
+            await ask
+        assert refused.value.code == "content_erased"
+    view = await office.amendments.add(office.client, file.case.id, person())
+    newcomer = next(each for each in view.file.roster if each != subject)
+    await office.amendments.remove(office.client, file.case.id, subject)
+    full = person(share_percent="100", photo=photo((8, 8, 8)))
+    now = (await office.amendments.replace(office.client, file.case.id, newcomer, full)).file
+    token = await office.verified_token(now, newcomer)
+    await office.redemptions.redeem(office.client, token, restate(now, newcomer))
+    assert (await office.file(file.case.id)).case.state is CaseState.COMPLETED
 
 
 async def test_erasing_again_changes_nothing(office: Office) -> None:

@@ -125,6 +125,15 @@ def test_the_state_that_issued_a_passport_belongs_to_the_person() -> None:
     assert "only a passport" in str(refusal("taiwan_permit", "12345678", issuing_state="CHN"))
 
 
+def test_what_a_passport_would_be_without_its_state_is_known() -> None:
+    def stateless(kind: str, number: str, **passport: str) -> str | None:
+        return check_document(IdentityDocument(type=kind, number=number, **passport), today=TODAY).stateless
+
+    assert stateless("passport", "a 1", issuing_state="CHN") == checked("passport", "A1")
+    assert stateless("passport", "A1") is None
+    assert stateless("taiwan_permit", "12345678") is None
+
+
 def test_a_home_return_permit_that_was_renewed_is_the_same_person() -> None:
     assert checked("hk_macau_permit", "H1234567801") == checked("hk_macau_permit", "h12345678") == "H12345678"
 

@@ -68,6 +68,21 @@ async def test_declining_is_told(office: Office) -> None:
     assert await told(office, file.case.id) == ["case.opened", "subject.declined"]
 
 
+async def test_an_erasure_by_the_operator_is_told_once_with_what_it_revokes(office: Office) -> None:
+    file, (erased, removed, _) = await office.case(3)
+    await office.verify(file, erased)
+    before = len(await office.store.notices(file.case.id))
+    for _ in range(2):
+        await office.erasures.erase_subject(file.case.id, erased, actor="operator")
+    await office.amendments.remove(office.client, file.case.id, removed)
+    await office.erasures.erase_case(file.case.id, actor="service", reason="retention")
+    notices = (await office.store.notices(file.case.id))[before:]
+    assert [(each.type, each.data["subject"]) for each in notices] == [
+        ("subject.erased", erased),
+        ("verification.revoked", erased),
+    ]
+
+
 async def test_a_photo_without_a_face_is_told_with_its_reason(office: Office) -> None:
     file, (subject,) = await office.case(subjects=(person(photo=photo(FACELESS)),))
     with pytest.raises(VerifyError):

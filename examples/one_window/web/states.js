@@ -4,7 +4,7 @@ import { h, say } from "./page.js";
 
 const KINDS = {
   registered: "good", verified: "good", redeemed: "good", completed: "good",
-  cancelled: "bad", expired: "bad", rejected: "bad", declined: "bad", disputed: "bad", photo_unusable: "bad", reference_unusable: "bad",
+  cancelled: "bad", expired: "bad", rejected: "bad", declined: "bad", disputed: "bad", photo_unusable: "bad", reference_unusable: "bad", erased: "bad",
   referred: "warn", photo_delayed: "warn",
 };
 
