@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 
 from api.addresses import is_loopback, is_nowhere, is_public
+from api.retry_after import retry_after
 from verify.errors import Invalid
 
 ANSWER_SECONDS = 15.0
@@ -125,7 +126,7 @@ async def _post(
     named = {**headers, "host": parts.netloc}
     pinned = {"sni_hostname": parts.hostname}
     async with http.stream("POST", url, content=body, headers=named, extensions=pinned) as answer:
-        return Answered(status=answer.status_code, retry_after=_seconds(answer.headers.get("retry-after")))
+        return Answered(status=answer.status_code, retry_after=retry_after(answer))
 
 
 def _split(url: str) -> SplitResult | None:
@@ -147,8 +148,3 @@ def _is_secret(parts: SplitResult, addresses: tuple[str, ...]) -> bool:
 
 def _default_port(parts: SplitResult) -> int:
     return 443 if parts.scheme == "https" else 80
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Retry-After in seconds; the form with a date is not understood, and our own schedule holds."""
-    return float(retry_after) if retry_after is not None and retry_after.isascii() and retry_after.isdigit() else None
