@@ -7,6 +7,7 @@ A POST, so that numbers and names are in no address and in no access log. What i
 few times; when that keeps failing the breaker opens, and for a while nobody waits for an answer that does not come.
 """
 
+import asyncio
 import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -47,7 +48,7 @@ class _FailedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorityPhotos:
-    """One authority. `seconds`: for one attempt; `breaker`: shared by all who ask in this process."""
+    """One authority. `seconds`: for the whole of one attempt; `breaker`: shared by all who ask in this process."""
 
     url: str
     tls: ssl.SSLContext
@@ -84,8 +85,10 @@ class AuthorityPhotos:
     async def _once(self, http: httpx.AsyncClient, sought: Sought) -> tuple[str, bytes]:
         asked = {"id_type": sought.id_type, "id_number": sought.id_number, "name": sought.name}
         try:
-            async with http.stream("POST", f"{self.url}/photos", json=asked) as answer:
+            async with asyncio.timeout(self.seconds), http.stream("POST", f"{self.url}/photos", json=asked) as answer:
                 return _understood(answer.status_code, await _content(answer))
+        except (TimeoutError, httpx.TimeoutException):
+            raise _FailedError(f"the authority did not answer within {self.seconds:g} seconds") from None
         except (httpx.HTTPError, ssl.SSLError) as error:
             raise _FailedError(type(error).__name__) from None
 

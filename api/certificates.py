@@ -1,7 +1,6 @@
 """A local certificate authority: a phone on the local network needs HTTPS, as browsers open no camera without it."""
 
 import ipaddress
-import os
 import socket
 import ssl
 from collections.abc import Iterable
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import psutil
 import trustme
+
+from models.fetch import write_atomically
 
 AUTHORITY_NAME = "heyan local"
 
@@ -44,8 +45,8 @@ def server_certificate(*, folder: Path, names: Iterable[str], now: datetime) -> 
         *distinct, common_name=distinct[0], not_before=now - CLOCK_TOLERANCE, not_after=now + CERTIFICATE_LIFE
     )
     chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
-    _write_private(folder / "server.key", issued.private_key_pem.bytes())
-    _write_private(folder / "server.pem", chain)
+    write_atomically(folder / "server.key", issued.private_key_pem.bytes())
+    write_atomically(folder / "server.pem", chain)
     return ServerCertificate(
         authority=folder / "ca.pem", certificate=folder / "server.pem", key=folder / "server.key", names=distinct
     )
@@ -80,17 +81,6 @@ def _authority(folder: Path) -> trustme.CA:
     if certificate.exists() and key.exists():
         return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
     made = trustme.CA(organization_name=AUTHORITY_NAME)
-    _write_private(key, made.private_key_pem.bytes())
-    _write_private(certificate, made.cert_pem.bytes())
+    write_atomically(key, made.private_key_pem.bytes())
+    write_atomically(certificate, made.cert_pem.bytes())
     return made
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Temporary file (0600 from its first byte), then an atomic rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    temporary.replace(path)

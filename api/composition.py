@@ -17,12 +17,14 @@ from api.authority import open_authority
 from api.collector import open_traces
 from api.delivery import DeliveryWorker
 from api.engine_watch import EngineWatch
+from api.fair_threads import FairThreads
 from api.first_client import ensure_first_client
 from api.inference import InferencePool
 from api.live_sessions import LiveSessions, Timing
 from api.message_worker import MessageWorker
 from api.metrics import Metrics
 from api.outbound import Outbound
+from api.photo_checks import PhotoChecks, photo_threads
 from api.rate_limit import RateLimit
 from api.secret_files import read_secret
 from api.senders import open_senders
@@ -137,7 +139,7 @@ async def open_services(
         engine = await asyncio.to_thread(open_engine, settings)  # Ray is not to be waited for on an event loop
     minimum = load_minimum_rules(settings.minimum_rules)
     pool = InferencePool(workers=settings.workers, queue=settings.queue)
-    with closing(pool):
+    with closing(pool), closing(photo_threads(workers=min(settings.workers, default_workers()))) as threads:
         async with open_traces(settings) as named, open_store_of(settings, watch=(traces or named).round_trip) as store:
             policy = await matching_policy(settings, engine, store)
             services = _services(
@@ -147,6 +149,7 @@ async def open_services(
                 policy=policy,
                 minimum=minimum,
                 pool=pool,
+                threads=threads,
                 store=store,
                 metrics=Metrics(traces or named),
             )
@@ -242,9 +245,11 @@ def _services(
     policy: Policy,
     minimum: MinimumRules,
     pool: InferencePool,
+    threads: FairThreads,
     store: Store,
     metrics: Metrics,
 ) -> Services:
+    """`threads`: of photos that are looked at before anybody consents."""
     entropy = secrets.token_bytes
     keys = load_keys(settings.data_dir, entropy=entropy, auditor_key=settings.auditor_key)
     log = get_logger("heyan")
@@ -257,6 +262,7 @@ def _services(
         allow_client_upload=settings.allow_client_upload,
         authority=authority is not None,
         minimum=minimum,
+        in_turns=PhotoChecks(threads=threads, places=2 * settings.queue, metrics=metrics).run,
     )
     webhooks = Webhooks(store=store, vault=keys.vault, entropy=entropy)
     deliveries = Deliveries(store)

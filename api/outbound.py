@@ -10,24 +10,22 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from socket import IPPROTO_TCP, gaierror
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
+from api.addresses import is_loopback, is_nowhere, is_public
+from api.retry_after import retry_after
 from verify.errors import Invalid
 
 ANSWER_SECONDS = 15.0
-"""For the whole of one POST, as Standard Webhooks proposes."""
+"""For the whole of one POST, the look-up of its name included, as Standard Webhooks proposes."""
 
 LONGEST_URL = 2000
 
 Resolve = Callable[[str, int], Awaitable[tuple[str, ...]]]
 """Addresses of a host name, as text."""
-
-_CARRIES_IPV4 = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
-"""NAT64, 6to4 and Teredo: addresses that look global and may lead to any IPv4 address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +48,11 @@ async def resolve(host: str, port: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbound:
-    """Sends to addresses that clients name. `allow_private`: also to those inside of the operator's network."""
+    """Sends to addresses that clients name. `allow_private`: also to those inside of the operator's network; `seconds`:
+    for the whole of one POST."""
 
     allow_private: bool = False
+    seconds: float = ANSWER_SECONDS
     resolve: Resolve = resolve
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
@@ -65,15 +65,18 @@ class Outbound:
         parts = _split(url)
         if parts is None:
             raise Invalid("webhook_url_invalid", "a webhook's URL is https://host/path, without user and fragment")
-        addresses = await self._addresses(parts)
+        try:
+            async with asyncio.timeout(self.seconds):
+                addresses = await self._addresses(parts)
+        except TimeoutError:
+            addresses = ()
         if not addresses:
             message = (
                 "the webhook's host is unknown, or leads to an address that is not public; the operator can allow "
                 "private ones with HEYAN_WEBHOOK_PRIVATE_ADDRESSES"
             )
             raise Invalid("webhook_url_refused", message)
-        local = all(ip_address(each).is_loopback for each in addresses)
-        if parts.scheme != "https" and not local:
+        if not _is_secret(parts, addresses):
             message = "a webhook's URL begins with https://; http:// only leads to loopback"
             raise Invalid("webhook_url_invalid", message)
         return url
@@ -81,11 +84,13 @@ class Outbound:
     async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answered:
         """POST once. The answer's body is not read. Never raises for what the other side does."""
         parts = _split(url)
-        addresses = await self._addresses(parts) if parts is not None else ()
-        if parts is None or not addresses:
+        if parts is None:
             return Answered(error="refused")
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self.seconds):
+                addresses = await self._addresses(parts)
+                if not addresses or not _is_secret(parts, addresses):
+                    return Answered(error="refused")
                 return await self._post_to(addresses, parts, headers, body)
         except (TimeoutError, httpx.TimeoutException):
             return Answered(error="timeout")
@@ -97,7 +102,7 @@ class Outbound:
     ) -> Answered:
         """The first address that takes a connection."""
         transport = httpx.AsyncHTTPTransport(verify=self.tls, retries=0)
-        async with httpx.AsyncClient(transport=transport, timeout=ANSWER_SECONDS, follow_redirects=False) as http:
+        async with httpx.AsyncClient(transport=transport, timeout=self.seconds, follow_redirects=False) as http:
             for address in addresses[:-1]:
                 try:
                     return await _post(http, address, parts, headers, body)
@@ -108,23 +113,8 @@ class Outbound:
     async def _addresses(self, parts: SplitResult) -> tuple[str, ...]:
         """Where a URL leads; nowhere if any of its addresses is not allowed."""
         found = await self.resolve(parts.hostname or "", parts.port or _default_port(parts))
-        allowed = all(is_public(each) or (self.allow_private and not _is_nowhere(each)) for each in found)
+        allowed = all(is_public(each) or (self.allow_private and not is_nowhere(each)) for each in found)
         return found if allowed else ()
-
-
-def is_public(address: str) -> bool:
-    """Whether an address belongs to the public internet, and cannot stand for one that does not."""
-    found = ip_address(address)
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    carries = isinstance(found, IPv6Address) and any(found in network for network in _CARRIES_IPV4)
-    return found.is_global and not found.is_multicast and not carries
-
-
-def _is_nowhere(address: str) -> bool:
-    """Addresses that no host has, also in private networks; link-local ones hold the clouds' metadata services."""
-    found: IPv4Address | IPv6Address = ip_address(address)
-    return found.is_unspecified or found.is_multicast or found.is_link_local
 
 
 async def _post(
@@ -136,7 +126,7 @@ async def _post(
     named = {**headers, "host": parts.netloc}
     pinned = {"sni_hostname": parts.hostname}
     async with http.stream("POST", url, content=body, headers=named, extensions=pinned) as answer:
-        return Answered(status=answer.status_code, retry_after=_seconds(answer.headers.get("retry-after")))
+        return Answered(status=answer.status_code, retry_after=retry_after(answer))
 
 
 def _split(url: str) -> SplitResult | None:
@@ -151,10 +141,10 @@ def _split(url: str) -> SplitResult | None:
     return parts if plain and whole and "@" not in parts.netloc and not parts.fragment else None
 
 
+def _is_secret(parts: SplitResult, addresses: tuple[str, ...]) -> bool:
+    """Whether nobody on the way can read what is sent: it is encrypted, or stays on this machine."""
+    return parts.scheme == "https" or all(map(is_loopback, addresses))
+
+
 def _default_port(parts: SplitResult) -> int:
     return 443 if parts.scheme == "https" else 80
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Retry-After in seconds; the form with a date is not understood, and our own schedule holds."""
-    return float(retry_after) if retry_after is not None and retry_after.isascii() and retry_after.isdigit() else None

@@ -23,6 +23,7 @@ import httpx
 import msgspec
 from standardwebhooks import Webhook
 
+from api.retry_after import retry_after
 from api.secret_files import read_secret, trusting
 from api.settings import Settings, SettingsError
 from verify.message_texts import Letter
@@ -88,14 +89,13 @@ class SmsGateway:
             httpx.AsyncClient(verify=self.tls, timeout=self.seconds, trust_env=False) as http,
             http.stream("POST", self.url, content=body, headers=headers) as answer,
         ):
-            return understood(answer.status_code, answer.headers.get("retry-after"))
+            return understood(answer.status_code, retry_after(answer))
 
 
-def understood(status: int, retry_after: str | None) -> Attempted:
-    """What an answer's status says of the message."""
+def understood(status: int, asked: float | None) -> Attempted:
+    """What an answer's status says of the message. `asked`: seconds until the next attempt, if it says so."""
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return ACCEPTED
-    asked = float(retry_after) if retry_after is not None and retry_after.isascii() and retry_after.isdigit() else None
     if status in LATER:
         return Attempted(reason="busy", retry_after=asked)
     if status in CREDENTIALS:

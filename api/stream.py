@@ -56,8 +56,18 @@ class CaptureConnection:
                 running = live.resume(session_id=session_id, secret=secret)
             case _:
                 raise StreamError("claim_expected", "the first message is 'claim' or 'resume'")
-        await self._socket.send_json(_claimed(running))
+        await self._welcome(running)
         return running
+
+    async def _welcome(self, running: RunningSession) -> None:
+        """Tell the phone that the session is its. One that is gone meanwhile never comes back, as it does not know the
+        secret to resume with: its place is given up at once."""
+        outbox = running.outbox
+        try:
+            await self._socket.send_json(_claimed(running))
+        except BaseException:
+            running.abort(failure=None, outbox=outbox)
+            raise
 
     async def _first_message(self) -> PhoneMessage:
         try:

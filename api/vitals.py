@@ -32,9 +32,18 @@ async def take_vitals(services: Services) -> None:
     metrics.checks.clear()
     for name, ok in checks.items():
         metrics.checks.labels(check=name).set(ok)
-    metrics.disk_free.set(shutil.disk_usage(services.settings.data_dir).free)
+    _note_disk(services.settings, metrics)
     _note_keys(services, metrics, now=time())
     _note_certificates(services.settings, metrics)
+
+
+def _note_disk(settings: Settings, metrics: Metrics) -> None:
+    """A data directory that is gone, or cannot be read, has no free space: nothing can be written there."""
+    try:
+        free = shutil.disk_usage(settings.data_dir).free
+    except OSError:
+        free = 0
+    metrics.disk_free.set(free)
 
 
 def _note_keys(services: Services, metrics: Metrics, *, now: float) -> None:

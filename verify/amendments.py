@@ -21,7 +21,6 @@ from verify.cases import (
     case_view,
     check_open,
     check_owner,
-    check_photos,
     checked_deadline,
     completed,
     known_case,
@@ -194,7 +193,7 @@ class Amendments:
 
     async def _enrolment(self, client: Client, new: NewEntry) -> Enrolment:
         people = (new,) if isinstance(new, NewSubject) else ()
-        await asyncio.to_thread(check_photos, people)
+        await self.cases.check_photos(client, people)
         return await self.cases.enrolment(client, people)
 
 

@@ -1,12 +1,11 @@
 """Cases: opening one with its roster, looking at it, cancelling it."""
 
-import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
-from models.image import decode_image
 from verify.actions import Action, Actions
 from verify.audit import Event
 from verify.casefile import (
@@ -30,6 +29,7 @@ from verify.errors import Conflict, Invalid, NotFound
 from verify.identifiers import Entropy, case_of, new_part
 from verify.messages import without_moot
 from verify.minimum_rules import MinimumRules, load_minimum_rules
+from verify.photos import Allowance, Runner, one_by_one
 from verify.references import blob_name
 from verify.roster import check_roster
 from verify.rules import all_signed, unmet
@@ -78,7 +78,7 @@ class Cases:
     """Opens and finds cases.
 
     `allow_client_upload`: whether statutory actions may rest on a client's own upload. `authority`: whether photos can
-    be fetched from one; in test mode they are simulated.
+    be fetched from one; in test mode they are simulated. `in_turns`: where photos are looked at.
     """
 
     store: Store
@@ -87,6 +87,7 @@ class Cases:
     allow_client_upload: bool = False
     authority: bool = False
     minimum: MinimumRules = field(default_factory=load_minimum_rules)
+    in_turns: Runner = one_by_one
 
     @property
     def actions(self) -> Actions:
@@ -105,18 +106,30 @@ class Cases:
         authority = self.authority or client.mode == "test"
         return Enrolment(self.vault, self.entropy, self.allow_client_upload, authority, appointments)
 
-    async def open(self, client: Client, new: NewCase) -> CaseView:
-        """Open a case.
+    async def check_photos(
+        self, client: Client, people: Iterable[NewSubject], allowance: Allowance | None = None
+    ) -> None:
+        """Whether each photo that came can be read whole, and all have few enough pixels.
+
+        Raises:
+            As `Allowance.check`, and what `in_turns` refuses.
+        """
+        allowance = Allowance() if allowance is None else allowance
+        photos = [each.photo for each in people if each.photo is not None]
+        await self.in_turns(client.id, [partial(allowance.check, photo) for photo in photos])
+
+    async def open(self, client: Client, new: NewCase, *, allowance: Allowance | None = None) -> CaseView:
+        """Open a case. `allowance`: of the request, if it opens more than one.
 
         Raises:
             Invalid, Refused: `action_unknown`, `deadline_invalid`, `amount_invalid`; what `Enrolment.subject` and
                 `check_roster` refuse.
             NotFound: `appointment_unknown`.
-            models.errors.ImageError: a photo is no picture that can be used (no face is looked for yet).
+            As `check_photos`, before anything is stored.
             StoreUnavailable: nothing was opened.
         """
         action = await self.actions.find(client, new.action)
-        await asyncio.to_thread(check_photos, new.subjects)
+        await self.check_photos(client, new.subjects, allowance)
         now = await self.store.now()
         enrolment = await self.enrolment(client, new.subjects)
         file, blobs = _enrolled(enrolment, CaseFile(case=self._case(client, action, new, now)), action, new, now)
@@ -290,13 +303,6 @@ def _enrolled(
 
 def _external(client: Client, external_id: str) -> str:
     return f"{client.id}:{external_id}"
-
-
-def check_photos(subjects: Iterable[NewSubject]) -> None:
-    """Whether each photo can be read whole. Nobody has consented yet: no face is looked for."""
-    for subject in subjects:
-        if subject.photo is not None:
-            decode_image(subject.photo)
 
 
 def redeemed_subjects(file: CaseFile) -> frozenset[str]:

@@ -28,6 +28,7 @@ from api.schemas.disputes import DisputeLinkBody
 from api.schemas.invites import IssuedInviteBody, NewInviteBody
 from verify.casefile import CaseState
 from verify.clients import Client
+from verify.photos import Allowance
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=ClientRoute)
 
@@ -47,7 +48,9 @@ async def open_case(body: NewCaseBody, client: CallingClient, services: Services
 @router.post("/batch")
 async def open_cases(body: NewCasesBody, client: CallingClient, services: ServicesNow) -> OpenedCasesBody:
     """Open up to 50 cases, one after the other; each succeeds or fails on its own, with its own problem document."""
-    return OpenedCasesBody(results=tuple([await _opened(services, client, content) for content in body.cases]))
+    allowance = Allowance()
+    results = [await _opened(services, client, content, allowance) for content in body.cases]
+    return OpenedCasesBody(results=tuple(results))
 
 
 @router.get("")
@@ -139,11 +142,11 @@ async def issue_dispute_link(
     return DisputeLinkBody(code=issued.code, url=f"{page}#{issued.code}", expires_at=issued.expires_at)
 
 
-async def _opened(services: Services, client: Client, content: dict[str, Any]) -> OpenedCaseBody:
+async def _opened(services: Services, client: Client, content: dict[str, Any], allowance: Allowance) -> OpenedCaseBody:
     """One case of a batch. Whatever keeps it from being opened is its own problem document."""
     try:
         new = new_case(NewCaseBody.model_validate(content))
-        view = await services.cases.open(client, new)
+        view = await services.cases.open(client, new, allowance=allowance)
     except ValidationError as error:
         problem = problem_of(RequestValidationError(error.errors()))
     except Exception as error:

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -118,15 +119,38 @@ async def test_a_service_that_is_not_the_authority_is_told_nothing(authority: Au
         await photos.fetch(SOUGHT)
 
 
-async def test_an_authority_that_does_not_answer_in_time(authority: AuthorityProcess) -> None:
+async def silent(writer: asyncio.StreamWriter) -> None:
+    """An answer that never begins."""
+    await writer.wait_closed()
+
+
+async def dripping(writer: asyncio.StreamWriter) -> None:
+    """An answer that never ends: each byte comes soon after the one before."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b".")
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("answer", [silent, dripping])
+async def test_an_authority_that_does_not_answer_in_time(
+    authority: AuthorityProcess, answer: Callable[[asyncio.StreamWriter], Awaitable[None]]
+) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(authority.keys / "server.pem", authority.keys / "server.key")
     connections: list[asyncio.StreamWriter] = []
-    server = await asyncio.start_server(lambda _, writer: connections.append(writer), "127.0.0.1", 0, ssl=context)
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        with suppress(ConnectionError, ssl.SSLError):
+            await answer(writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
-    photos = source(authority, authority_url=f"https://localhost:{port}", authority_seconds=0.1)
-    with pytest.raises(PhotoDelayedError, match="ReadTimeout"):
-        await photos.fetch(SOUGHT)
+    photos = source(authority, authority_url=f"https://localhost:{port}", authority_seconds=0.2)
+    async with asyncio.timeout(10):
+        with pytest.raises(PhotoDelayedError, match=r"within 0\.2 seconds"):
+            await photos.fetch(SOUGHT)
     assert len(connections) == ATTEMPTS
     for writer in connections:
         writer.transport.abort()

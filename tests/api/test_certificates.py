@@ -4,6 +4,7 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 
 from api.certificates import lan_addresses, local_names, server_certificate, trusting_context
@@ -54,6 +55,13 @@ def test_keys_are_private(tmp_path: Path) -> None:
     assert (tmp_path / "tls").stat().st_mode & 0o777 == 0o700
     for name in ("ca.key", "server.key"):
         assert (tmp_path / "tls" / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_cannot_be_put_in_its_place_is_left_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "server.key").mkdir()
+    with pytest.raises(OSError, match=r"server\.key"):
+        server_certificate(folder=tmp_path, names=["localhost"], now=NOW)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ca.key", "ca.pem", "server.key"]
 
 
 def test_local_names_hold_localhost_and_no_loopback_is_called_lan() -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import ssl
 
 import pytest
@@ -6,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from receiver import receiving
 
-from api.outbound import Outbound, is_public, resolve
+from api.addresses import is_public
+from api.outbound import Outbound, resolve
 from verify.errors import Invalid
 
 INSIDE = [
@@ -32,7 +34,41 @@ INSIDE = [
     "64:ff9b::7f00:1",
     "2002:7f00:1::",
     "2001:0:7f00:1::",
+    "fec0::1",
+    "::10.0.0.1",
+    "::8.8.8.8",
+    "::ffff:0:10.0.0.1",
+    "64:ff9b:1::8.8.8.8",
+    "2001:10::1",
+    "2001:db8::1",
+    "3fff::1",
 ]
+
+NOWHERE = [
+    "169.254.169.254",
+    "0.0.0.0",  # noqa: S104 - an address that must be refused
+    "0.1.2.3",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::",
+    "fe80::1",
+    "fe80::1%2",
+    "fec0::1",
+    "ff02::1",
+    "::ffff:169.254.169.254",
+    "::ffff:0.0.0.0",
+    "::ffff:224.0.0.1",
+    "::169.254.169.254",
+    "::ffff:0:169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::a9fe:a9fe",
+    "64:ff9b:1:a9fe:a9:fe00::",
+    "2002:a9fe:a9fe::1",
+    "2001:0:a9fe:a9fe::1",
+    "2001:0:808:808:0:0:5601:5601",
+]
+
+PRIVATE = ["127.0.0.1", "10.1.2.3", "100.64.0.1", "::1", "fd00::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "8.8.8.8"]
 
 
 def resolving(*addresses: str) -> object:
@@ -52,7 +88,7 @@ async def test_addresses_inside_are_refused_when_registered_and_when_sent_to(add
     assert (await outbound.post("https://registry.example/", headers={}, body=b"")).error == "refused"
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111"])
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
 async def test_public_addresses_are_fine(address: str) -> None:
     outbound = Outbound(resolve=resolving(address))
     assert await outbound.check("https://registry.example:8443/a?b=c")
@@ -62,6 +98,8 @@ async def test_public_addresses_are_fine(address: str) -> None:
 def test_no_private_address_becomes_public_in_the_clothes_of_version_6(address: object) -> None:
     assert not is_public(f"::ffff:{address}")
     assert not is_public(f"64:ff9b::{address}")
+    assert not is_public(f"::{address}")
+    assert not is_public(f"::ffff:0:{address}")
 
 
 @pytest.mark.parametrize(
@@ -101,10 +139,18 @@ async def test_plain_http_is_for_loopback_alone_if_the_operator_allows_it() -> N
         await Outbound(allow_private=True, resolve=resolving("10.0.0.1")).check("http://intranet/")
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "0.0.0.0", "224.0.0.1", "fe80::1"])  # noqa: S104
-async def test_some_addresses_no_operator_can_allow(address: str) -> None:
+@pytest.mark.parametrize("address", NOWHERE)
+async def test_some_addresses_no_operator_can_allow_in_whatever_clothes(address: str) -> None:
     outbound = Outbound(allow_private=True, resolve=resolving(address))
+    with pytest.raises(Invalid) as refusal:
+        await outbound.check("https://metadata.example/")
+    assert refusal.value.code == "webhook_url_refused"
     assert (await outbound.post("https://metadata.example/", headers={}, body=b"")).error == "refused"
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+async def test_an_operator_can_allow_private_addresses(address: str) -> None:
+    assert await Outbound(allow_private=True, resolve=resolving(address)).check("https://intranet.example/")
 
 
 async def test_the_resolver_of_the_machine_is_asked() -> None:
@@ -121,6 +167,29 @@ async def test_a_name_that_changes_between_check_and_use_is_judged_again() -> No
     outbound = Outbound(resolve=rebinding)
     await outbound.check("https://rebinding.example/")
     assert (await outbound.post("https://rebinding.example/", headers={}, body=b"")).error == "refused"
+
+
+async def test_plain_http_goes_nowhere_else_once_its_name_leads_elsewhere() -> None:
+    answers = iter([("127.0.0.1",), ("10.0.0.1",)])
+
+    async def changing(_: str, __: int) -> tuple[str, ...]:
+        return next(answers)
+
+    outbound = Outbound(allow_private=True, resolve=changing)
+    await outbound.check("http://here.example/")
+    assert (await outbound.post("http://here.example/", headers={}, body=b"")).error == "refused"
+
+
+async def test_a_name_that_is_not_resolved_in_time_is_not_waited_for() -> None:
+    async def silent(_: str, __: int) -> tuple[str, ...]:
+        await asyncio.Event().wait()
+        return ()
+
+    outbound = Outbound(resolve=silent, seconds=0.05)
+    assert (await outbound.post("https://registry.example/", headers={}, body=b"")).error == "timeout"
+    with pytest.raises(Invalid) as refusal:
+        await outbound.check("https://registry.example/")
+    assert refusal.value.code == "webhook_url_refused"
 
 
 async def test_the_connection_goes_to_the_address_that_was_judged_under_the_name_that_was_asked() -> None:

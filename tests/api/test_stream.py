@@ -6,16 +6,22 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from random import Random
+from typing import cast
 
 import pytest
 from numpy.random import default_rng
 from registry_office import INTERRUPTED
 from running_service import RunningApi, registrant
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 
 from api.frames import CaptureFrame, pack_frame
-from api.routes.stream import RecordedConclusion
+from api.live_sessions import RunningSession
+from api.messages import ClaimMessage
+from api.routes.stream import RecordedConclusion, start_session
+from api.stream import CaptureConnection
 from benchmarks.phone.casting import living
 from benchmarks.phone.online import PROTOCOL, Attempt, Grant, Message, Phone
 from benchmarks.phone.person import StillPerson
@@ -146,6 +152,42 @@ async def test_giving_up_costs_the_attempt(attempt: Attempt) -> None:
         await say(socket, type="abort")
         told = await last(socket)
     assert (told["outcome"], told["reason"]) == ("retry", "interrupted")
+
+
+@dataclass
+class GoneSocket:
+    """A phone that says one thing, and is gone before it can be told any."""
+
+    says: str
+    scope: Message = field(default_factory=lambda: {"subprotocols": [PROTOCOL]})
+
+    async def accept(self, subprotocol: str) -> None:
+        assert subprotocol == PROTOCOL
+
+    async def receive(self) -> Message:
+        return {"type": "websocket.receive", "text": self.says}
+
+    async def send_json(self, _: Message) -> None:
+        raise WebSocketDisconnect(1006)
+
+
+async def test_a_phone_that_is_gone_before_it_knows_its_session_gives_its_place_back(
+    api: RunningApi, attempt: Attempt
+) -> None:
+    async def claimed_here(message: ClaimMessage) -> RunningSession:
+        return await start_session(api.services, session_id=attempt.session_id, message=message, address=None)
+
+    live = api.services.live
+    socket = cast(WebSocket, GoneSocket(says=json.dumps({"type": "claim", "secret": attempt.secret})))
+    connection = CaptureConnection(socket, max_frame_bytes=1000)
+    await connection.serve(session_id=attempt.session_id, live=live, claim=claimed_here)
+    for _ in range(100):  # a third of the time that a dropped connection may be away
+        await asyncio.sleep(0.05 if live.admission.taken else 0)
+    assert live.admission.taken == 0
+    state = await api.http.get(
+        f"/v1/sessions/{attempt.session_id}", headers={"Authorization": f"Bearer {attempt.secret}"}
+    )
+    assert (state.json()["state"], state.json()["outcome"]) == ("finished", "retry")
 
 
 async def test_what_was_read_of_others_is_held_no_longer_than_until_the_decision(

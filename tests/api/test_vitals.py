@@ -1,6 +1,7 @@
 """What a scrape looks up: readiness, store, disk, ages of keys, ends of certificates."""
 
 import os
+import shutil
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,6 +49,12 @@ async def test_a_store_that_says_nothing_is_not_waited_for(
         os.kill(server.pid, signal.SIGCONT)
     assert (seen["heyan_ready",], seen["heyan_check_ok", "store"]) == (0, 0)
     assert 0.3 <= seen["heyan_store_seconds",] < 2
+
+
+async def test_a_data_directory_that_is_gone_has_no_free_space(api: RunningApi) -> None:
+    assert (await scraped(api))["heyan_disk_free_bytes",] > 0
+    shutil.rmtree(api.services.settings.data_dir)
+    assert (await scraped(api))["heyan_disk_free_bytes",] == 0
 
 
 async def test_the_age_of_a_key_begins_anew_when_another_signs(embedded_api: RunningApi) -> None:
