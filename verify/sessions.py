@@ -38,6 +38,7 @@ from verify.identifiers import Entropy, hash_secret, new_part, new_secret, parse
 from verify.jose import SealingKey
 from verify.patience import Patience
 from verify.policy import Policy
+from verify.progress import is_over
 from verify.reference_contract import check_comparable, comparable_again
 from verify.references import blob_name, reference_binding
 from verify.standing import is_verified
@@ -354,7 +355,7 @@ class Sessions:
         file, now = await self._load(session_id)
         session = _known_session(file, session_id, secret)
         result = _result(file, session)
-        return replace(result, state="expired") if _is_over(session, now) else result
+        return replace(result, state="expired") if is_over(session, now) else result
 
     async def _load(self, session_id: str) -> tuple[CaseFile, float]:
         """The file of a session's case, and the store's time."""
@@ -508,11 +509,6 @@ def _check_reference(subject: Subject) -> None:
 
 def _reference_gone() -> Gone:
     return Gone("reference_gone", "there is no template to compare with: the client must send another ID photo")
-
-
-def _is_over(session: Session, now: float) -> bool:
-    limit = session.claim_until if session.state is SessionState.OPEN else session.expires_at
-    return session.state is not SessionState.FINISHED and now >= limit
 
 
 def _result(file: CaseFile, session: Session) -> SessionResult:

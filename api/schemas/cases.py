@@ -19,6 +19,8 @@ from api.schemas.base import (
     Share,
 )
 from api.schemas.messages import MessageBody
+from verify.casefile import InviteState
+from verify.progress import AttemptOutcome
 
 Provenance = Literal["authority", "card_capture", "client_upload"]
 Role = Annotated[str, Field(max_length=64, description="for example `shareholder`, `legal_representative`")]
@@ -262,6 +264,24 @@ class ReferenceWarning(Body):
     advice: str | None = Field(description="what is wrong and how to mend it")
 
 
+class LastAttemptBody(Body):
+    """The newest live attempt of a person."""
+
+    outcome: AttemptOutcome | None = Field(
+        description="null while it is under way; `timed_out`: it was not begun, or not finished, in time"
+    )
+    reason: str | None = Field(description="public code of a rejection (`not_verified`) or referral (`use_window`)")
+    opened_at: datetime
+
+
+class LastInviteBody(Body):
+    """The newest link of a person."""
+
+    state: InviteState | Literal["expired"]
+    expires_at: datetime = Field(description="of the link; once it is exchanged, of the right to make attempts")
+    attempts_left: int
+
+
 class SubjectBody(Body):
     """One person of the roster, as the client may see it."""
 
@@ -284,6 +304,11 @@ class SubjectBody(Body):
         default=(), description="what is poor about an ID photo that is used all the same; known after consent"
     )
     state: str = Field(description="`pending`, `verified`, `redeemed`, `declined` or `reference_unusable`")
+    last_attempt: LastAttemptBody | None = None
+    invite: LastInviteBody | None = None
+    verified_at: datetime | None = Field(default=None, description="of the verification that is valid or redeemed")
+    valid_until: datetime | None = Field(default=None, description="until when it can be redeemed; null once it is")
+    receipt: str | None = Field(default=None, description="id, once redeemed: `GET /v1/receipts/{receipt_id}`")
     messages: tuple[MessageBody, ...] = Field(
         default=(), description="what the service was asked to send to the person, oldest first"
     )
@@ -318,6 +343,12 @@ class CaseBody(Body):
                             "provenance": "authority",
                             "reference_state": "portrait",
                             "state": "pending",
+                            "last_attempt": {
+                                "outcome": "referred",
+                                "reason": "use_window",
+                                "opened_at": EXAMPLE_TIME,
+                            },
+                            "invite": {"state": "exchanged", "expires_at": EXAMPLE_TIME, "attempts_left": 2},
                         }
                     ],
                 }

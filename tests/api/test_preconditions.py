@@ -6,9 +6,11 @@ import pytest
 from registry_office import CONVINCING
 from running_service import RunningApi, registrant
 
+from api.preconditions import entity_tag
 from benchmarks.phone.online import Phone
 from benchmarks.phone.person import Actor
 from benchmarks.registration import Filing
+from verify.cases import case_view
 
 CANCEL = {"reason": "withdrawn"}
 OWNER = {
@@ -47,6 +49,14 @@ async def test_every_change_makes_another_tag(api: RunningApi, filing: Filing) -
     tags.append(await tag_of(api, filing))
     assert len(set(tags)) == 4
     assert tags[-1] == await tag_of(api, filing)
+
+
+async def test_a_link_that_ran_out_makes_another_tag(api: RunningApi, filing: Filing) -> None:
+    await api.desk.invite(filing, filing.subjects[0])
+    file, now = await api.services.store.load(filing.id)
+    (link,) = file.invites.values()
+    tags = {entity_tag(case_view(file, now=at, epoch=0)) for at in (now, link.expires_at - 1, link.expires_at)}
+    assert len(tags) == 2
 
 
 @pytest.mark.parametrize("form", ["{tag}", '"other", {tag}', "*"])
