@@ -124,7 +124,7 @@ def _family_problem(error: Exception, status: int) -> Problem:
 
 
 def _members(error: Exception) -> dict[str, Any]:
-    members = {name: getattr(error, name, None) for name in ("fields", "receipt_id")}
+    members = {name: getattr(error, name, None) for name in ("fields", "receipt_id", "receipt_ids")}
     return {name: value for name, value in members.items() if value}
 
 

@@ -262,7 +262,7 @@ class Heyan:
     # Tokens
 
     def mint(self, case_id: str, subject_id: str) -> str:
-        """A token for a verified person, for ten minutes."""
+        """A token for a verified person, for ten minutes. Of one whom this client has redeemed: `receipt_id`."""
         return str(self._post(f"/v1/cases/{case_id}/subjects/{subject_id}/tokens")["token"])
 
     def redeem(self, case: Case, subject_id: str, token: str) -> Receipt:
@@ -284,7 +284,10 @@ class Heyan:
             return self.receipt(refusal.members["receipt_id"])
 
     def redeem_together(self, case: Case, tokens: Mapping[str, str]) -> tuple[Receipt, ...]:
-        """Redeem the tokens of several people (by subject id), all or none."""
+        """Redeem the tokens of several people (by subject id), all or none; receipts come in the same order.
+
+        If this client redeemed these very tokens before, their receipts are fetched.
+        """
         presented = [
             {"token": token, "subject_id": subject_id, "role": case.subject(subject_id).role}
             for subject_id, token in tokens.items()
@@ -295,7 +298,12 @@ class Heyan:
             "document_sha256": case.document_sha256,
             "tokens": presented,
         }
-        return tuple(map(_receipt, self._post(f"/v1/cases/{case.id}/redeem", body)["receipts"]))
+        try:
+            return tuple(map(_receipt, self._post(f"/v1/cases/{case.id}/redeem", body)["receipts"]))
+        except HeyanError as refusal:
+            if refusal.code != "token_already_redeemed" or "receipt_ids" not in refusal.members:
+                raise
+            return tuple(map(self.receipt, refusal.members["receipt_ids"]))
 
     def receipt(self, receipt_id: str) -> Receipt:
         """The receipt of a redemption of this client."""

@@ -59,12 +59,16 @@ class Conflict(VerifyError):
     `invite_used`, `session_already_claimed`, `session_not_claimed`, `idempotency_key_reused`, `webhook_limit`,
     `policy_already_proposed`, `policy_already_in_force`, `proposal_decided`, `reference_contract_mismatch`,
     `store_readers_older`, `key_change_already_proposed`,
-    `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was).
+    `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was; `receipt_ids` too if a
+    whole case's tokens are repeated, in their order).
     """
 
-    def __init__(self, code: str, message: str, *, receipt_id: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, receipt_id: str | None = None, receipt_ids: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(code, message)
         self.receipt_id = receipt_id
+        self.receipt_ids = receipt_ids
 
 
 class Gone(VerifyError):

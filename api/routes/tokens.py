@@ -38,7 +38,10 @@ FORM = {"requestBody": {"required": True, "content": {FORM_TYPE: {"schema": Intr
 
 @router.post("/v1/cases/{case_id}/subjects/{subject_id}/tokens", status_code=status.HTTP_201_CREATED)
 async def mint_token(case_id: str, subject_id: str, client: CallingClient, services: ServicesNow) -> MintedTokenBody:
-    """A one-time token for a verified person, for ten minutes; an earlier one that was not redeemed is cancelled."""
+    """A one-time token for a verified person, for ten minutes; an earlier one that was not redeemed is cancelled.
+
+    For a person who is redeemed: 409 `token_already_redeemed`, with `receipt_id` for the client that redeemed.
+    """
     minted = await services.tokens.mint(client, case_id, subject_id)
     return MintedTokenBody(token=minted.token, expires_at=minted.expires_at)
 
@@ -64,7 +67,10 @@ async def redeem_token(body: RedeemToken, client: CallingClient, services: Servi
 
 @router.post("/v1/cases/{case_id}/redeem")
 async def redeem_case(case_id: str, body: RedeemCase, client: CallingClient, services: ServicesNow) -> ReceiptsBody:
-    """Redeem the tokens of several people of a case: all or none, and only if the case's rule holds."""
+    """Redeem the tokens of several people of a case: all or none, and only if the case's rule holds.
+
+    Repeated after a lost answer: 409 `token_already_redeemed` with `receipt_ids`, in the order of the tokens.
+    """
     presented = tuple(
         (
             each.token,
