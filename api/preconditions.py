@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 from fastapi import Request, Response
@@ -22,6 +23,15 @@ PARAMETER = {
     "schema": {"type": "string"},
     "description": "the `ETag` of the case as it was read: the request takes effect only if it is still so",
 }
+
+
+_TAG = {"headers": {"ETag": {"description": "names this version of the case", "schema": {"type": "string"}}}}
+
+TAGGED: dict[int | str, dict[str, Any]] = {
+    200: _TAG,
+    304: {"description": "the case is as `If-None-Match` says", **_TAG},
+}
+"""Answers with the tag of a case."""
 
 
 def entity_tag(view: CaseView) -> str:

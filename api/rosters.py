@@ -117,7 +117,7 @@ def case_body(view: CaseView) -> CaseBody:
     disputed = {link.subject_id for link in view.file.dispute_links.values() if link.disputed_at is not None}
     return CaseBody(
         id=case.id,
-        state=view.state.value,
+        state=view.state,
         mode=case.mode,
         action=case.action,
         document_sha256=case.document_sha256,
@@ -217,10 +217,10 @@ def _subject_body(
         share_percent=subject.share_percent,
         on_behalf_of=None if behalf is None else OnBehalfOfBody(kind=behalf.kind, id=behalf.id, name=behalf.name),
         provenance=subject.provenance,
-        reference_state=subject.reference_state.value,
+        reference_state=subject.reference_state,
         reference_reason=subject.reference_reason,
         reference_warnings=tuple(_warning(name) for name in subject.reference_warnings),
-        state=standing.value,
+        state=standing,
         last_attempt=None if progress.last_attempt is None else _attempt_body(progress.last_attempt),
         invite=None if progress.invite is None else _invite_body(progress.invite),
         verified_at=_time(progress.verified_at),

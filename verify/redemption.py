@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 from verify.audit import Event
-from verify.casefile import CaseFile, CaseState, Receipt, VerificationState
-from verify.cases import check_open, completed, known_case, redeemed_subjects, state_at
+from verify.casefile import CaseFile, Receipt, VerificationState
+from verify.cases import check_open, completed, known_case, redeemed_subjects
 from verify.checkpoints import NONE_YET, CheckpointClaims, Checkpoints
 from verify.clients import Client
 from verify.deputies import appointments_of, check_appointed, held_among
@@ -115,7 +115,6 @@ class Redemptions:
             self.tokens.check_key(read, mode=client.mode, now=seen.now)
             _check_redeemable(seen, client, claims)
             check_appointed(seen.file.subjects[claims.subject], held_among(seen), now=seen.now)
-            check_open(seen.file.case, seen.now)
         except VerifyError as error:
             if isinstance(error, Unavailable) and error.code != "token_not_yet_valid":
                 raise
@@ -154,7 +153,6 @@ class Redemptions:
             for each in presented:
                 _check_redeemable(seen, client, each.claims)
                 check_appointed(file.subjects[each.claims.subject], held, now=now)
-            check_open(file.case, now)
             if whole_case:
                 _check_roster_version(file, presented)
                 _check_rule(file, presented)
@@ -245,8 +243,7 @@ def _check_redeemable(seen: Seen, client: Client, claims: TokenClaims) -> None:
         raise Gone("token_cancelled", "the verification behind this token does not exist any more")
     if verification.state is VerificationState.REDEEMED:
         raise _already_redeemed(file, client, claims)
-    if state_at(file.case, now) is CaseState.EXPIRED:
-        check_open(file.case, now)  # before the token's own time: the deadline is what the client must hear of
+    check_open(file.case, now)  # before token and verification: that the case has ended is what the client must hear of
     if now >= claims.exp:
         raise _token_expired()
     if now < claims.iat:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
 from re import fullmatch
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from liveness.challenge import EVERYTHING, Accommodation, Challenge, draw_challenge
 from models.embedding import Embedding
@@ -85,7 +85,7 @@ class Claim:
 class SessionResult:
     """How a session stands: what may leave the system."""
 
-    state: str
+    state: SessionState | Literal["expired"]
     outcome: str | None
     reason: str | None
     attempts_left: int
@@ -513,7 +513,7 @@ def _reference_gone() -> Gone:
 
 def _result(file: CaseFile, session: Session) -> SessionResult:
     return SessionResult(
-        state=session.state.value,
+        state=session.state,
         outcome=session.outcome,
         reason=session.reason,
         attempts_left=file.invites[session.invite_id].attempts_left,

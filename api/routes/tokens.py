@@ -28,6 +28,9 @@ from verify.redemption import Restated
 
 router = APIRouter(tags=["tokens"], route_class=ClientRoute)
 
+looking = APIRouter()
+"""What changes nothing is answered anew each time: a kept answer would call a token active that is redeemed by now."""
+
 JWKS_SECONDS = 300
 """Half of the time that a new key is published before it signs (`verify.signing.PUBLISH_SECONDS`)."""
 
@@ -90,7 +93,7 @@ async def redeem_case(case_id: str, body: RedeemCase, client: CallingClient, ser
     return ReceiptsBody(receipts=tuple(receipt_body(receipt) for receipt in receipts))
 
 
-@router.post("/v1/tokens/introspect", openapi_extra=FORM, response_model_exclude_none=True)
+@looking.post("/v1/tokens/introspect", openapi_extra=FORM, response_model_exclude_none=True)
 async def introspect_token(request: Request, client: CallingClient, services: ServicesNow) -> IntrospectionBody:
     """Could the calling client redeem this token now (RFC 7662)? Takes a form, consumes nothing.
 
@@ -98,6 +101,9 @@ async def introspect_token(request: Request, client: CallingClient, services: Se
     """
     claims = await services.redemptions.introspect(client, await token_of_form(request))
     return introspection_body(claims)
+
+
+router.include_router(looking)
 
 
 @router.get("/.well-known/jwks.json", response_model=dict[str, Any])

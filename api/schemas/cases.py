@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, RootModel, Tag, field_validator
 from pydantic.config import JsonDict
+from pydantic.json_schema import SkipJsonSchema
 
 from api.schemas.base import (
     EXAMPLE_CASE,
@@ -19,8 +20,9 @@ from api.schemas.base import (
     Share,
 )
 from api.schemas.messages import MessageBody
-from verify.casefile import InviteState
+from verify.casefile import CaseState, InviteState, ReferenceState
 from verify.progress import AttemptOutcome
+from verify.standing import Standing
 
 Provenance = Literal["authority", "card_capture", "client_upload"]
 Role = Annotated[str, Field(max_length=64, description="for example `shareholder`, `legal_representative`")]
@@ -80,6 +82,18 @@ class HeldReferenceBody(Body):
     source: Literal["authority"]
 
 
+def reference_of(value: Any) -> str:
+    """An authority holds the photo if a `source` is named; else it is sent."""
+    held = "source" in value if isinstance(value, dict) else isinstance(value, HeldReferenceBody)
+    return "(held)" if held else "(sent)"
+
+
+Reference = Annotated[
+    Annotated[ReferenceBody, Tag("(sent)")] | Annotated[HeldReferenceBody, Tag("(held)")], Discriminator(reference_of)
+]
+"""Tags stand in parentheses: they are no part of a field's path, and problems leave them out."""
+
+
 class PersonBody(Body):
     """One person in one role. The same person may be on the roster several times, in other roles or for others."""
 
@@ -99,15 +113,13 @@ class PersonBody(Body):
 class NewSubjectBody(PersonBody):
     """One person in one role, with the ID photo."""
 
-    reference: ReferenceBody | HeldReferenceBody
+    reference: Reference
 
 
 class ReplacedSubjectBody(PersonBody):
     """A person in the place of one who is on the roster. Another ID document needs another reference."""
 
-    reference: ReferenceBody | HeldReferenceBody | None = Field(
-        default=None, description="missing: the reference stays as it is"
-    )
+    reference: Reference | None = Field(default=None, description="missing: the reference stays as it is")
 
 
 class NewOrganisationBody(Body):
@@ -121,19 +133,20 @@ class NewOrganisationBody(Body):
 
 
 def kind_of(entry: Any) -> str:
-    """`person` unless an entry of a roster says otherwise."""
-    return str(entry.get("kind", "person") if isinstance(entry, dict) else getattr(entry, "kind", "person"))
+    """`(person)` unless an entry of a roster says otherwise."""
+    return f"({entry.get('kind', 'person') if isinstance(entry, dict) else getattr(entry, 'kind', 'person')})"
 
+
+BY_KIND = Discriminator(
+    kind_of, custom_error_type="kind_unknown", custom_error_message="its kind must be 'person' or 'organisation'"
+)
 
 NewEntry = Annotated[
-    Annotated[NewSubjectBody, Tag("person")] | Annotated[NewOrganisationBody, Tag("organisation")],
-    Discriminator(kind_of),
+    Annotated[NewSubjectBody, Tag("(person)")] | Annotated[NewOrganisationBody, Tag("(organisation)")], BY_KIND
 ]
 
-
 ReplacedEntry = Annotated[
-    Annotated[ReplacedSubjectBody, Tag("person")] | Annotated[NewOrganisationBody, Tag("organisation")],
-    Discriminator(kind_of),
+    Annotated[ReplacedSubjectBody, Tag("(person)")] | Annotated[NewOrganisationBody, Tag("(organisation)")], BY_KIND
 ]
 
 
@@ -149,12 +162,20 @@ class ReplacedEntryBody(RootModel[ReplacedEntry]):
     model_config = ConfigDict(json_schema_extra={"examples": [_PERSON, _ORGANISATION]})
 
 
+def needed(value: Any) -> str:
+    """A word, or a number of people."""
+    return "(word)" if isinstance(value, str) else "(number)"
+
+
+Needed = Annotated[Annotated[Literal["all"], Tag("(word)")] | Annotated[int, Tag("(number)")], Discriminator(needed)]
+
+
 class RuleBody(Body):
     """Whose verification the case needs: everybody's, that of `k` different people, or of each role some."""
 
     kind: Literal["all", "k_of_n", "per_role"] = "all"
     k: int | None = Field(default=None, ge=1, description="for `k_of_n` only")
-    roles: dict[str, Literal["all"] | int] | None = Field(
+    roles: dict[str, Needed] | None = Field(
         default=None, max_length=50, description="for `per_role` only: by role `all` or a number of people"
     )
 
@@ -242,11 +263,15 @@ class ChangedCaseBody(Body):
         json_schema_extra={"examples": [{"document_sha256": EXAMPLE_HASH, "deadline": EXAMPLE_TIME}]}
     )
 
-    document_sha256: Sha256 | None = None
-    details: DetailsBody | None = Field(default=None, description="in place of all details that the case had")
-    deadline: datetime | None = Field(default=None, description="with time zone")
+    document_sha256: Sha256 | SkipJsonSchema[None] = None
+    details: DetailsBody | SkipJsonSchema[None] = Field(
+        default=None, description="in place of all details that the case had"
+    )
+    deadline: datetime | SkipJsonSchema[None] = Field(default=None, description="with time zone")
     external_id: str | None = Field(default=None, min_length=1, max_length=200, description="null: none any more")
-    metadata: Metadata | None = Field(default=None, description="in place of all notes that the case had")
+    metadata: Metadata | SkipJsonSchema[None] = Field(
+        default=None, description="in place of all notes that the case had"
+    )
 
     @field_validator("document_sha256", "details", "deadline", "metadata", mode="before")
     @classmethod
@@ -292,7 +317,7 @@ class SubjectBody(Body):
     share_percent: str | None = None
     on_behalf_of: OnBehalfOfBody | None = None
     provenance: Provenance
-    reference_state: str = Field(
+    reference_state: ReferenceState = Field(
         description="before consent `portrait`, or `awaited` if an authority holds it; then `template`; `unusable`, "
         "`erased`"
     )
@@ -303,7 +328,7 @@ class SubjectBody(Body):
     reference_warnings: tuple[ReferenceWarning, ...] = Field(
         default=(), description="what is poor about an ID photo that is used all the same; known after consent"
     )
-    state: str = Field(description="`pending`, `verified`, `redeemed`, `declined` or `reference_unusable`")
+    state: Standing
     last_attempt: LastAttemptBody | None = None
     invite: LastInviteBody | None = None
     verified_at: datetime | None = Field(default=None, description="of the verification that is valid or redeemed")
@@ -357,8 +382,8 @@ class CaseBody(Body):
     )
 
     id: str
-    state: str = Field(description="`open`, `completed`, `expired` or `cancelled`")
-    mode: str = Field(description="`live` or `test`")
+    state: CaseState
+    mode: Literal["live", "test"]
     action: str
     document_sha256: str
     external_id: str | None

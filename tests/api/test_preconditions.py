@@ -36,6 +36,11 @@ async def test_an_unchanged_case_is_not_sent_again(api: RunningApi, filing: Fili
     assert (other.status_code, other.json()["id"]) == (200, filing.id)
 
 
+async def test_the_tag_is_described(api: RunningApi) -> None:
+    answers = (await api.http.get("/openapi.json")).json()["paths"]["/v1/cases/{case_id}"]["get"]["responses"]
+    assert {status for status in answers if "ETag" in answers[status].get("headers", {})} == {"200", "304"}
+
+
 async def test_every_change_makes_another_tag(api: RunningApi, filing: Filing) -> None:
     tags = [await tag_of(api, filing)]
     phone = Phone(http=api.http, actor=Actor, rng=None)

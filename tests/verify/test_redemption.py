@@ -147,9 +147,13 @@ async def test_minting_tells_no_receipt_of_another_client(office: Office) -> Non
 async def test_cancelling_the_case_revokes(office: Office) -> None:
     token, file, subject = await one_verified(office)
     await office.cases.cancel(office.client, file.case.id, "withdrawn")
-    with pytest.raises(Gone) as caught:
+    with pytest.raises(Conflict, match=r"cancelled \(withdrawn\)") as caught:
         await office.redemptions.redeem(office.client, token, restate(file, subject))
-    assert caught.value.code == "verification_revoked"
+    assert caught.value.code == "case_not_open"
+    with pytest.raises(Conflict) as caught:
+        await office.redemptions.redeem_case(office.client, file.case.id, ((token, restate(file, subject)),))
+    assert caught.value.code == "case_not_open"
+    assert await looked_at(office, token) is None
 
 
 async def test_a_restored_backup_voids_tokens_and_verifications(office: Office) -> None:
