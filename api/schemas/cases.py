@@ -73,7 +73,9 @@ class ReferenceBody(Body):
     """The ID photo that the live person is compared with."""
 
     photo: Photo
-    provenance: Provenance = Field(description="who vouches for the photo")
+    provenance: Provenance = Field(
+        description="where the photo comes from: the client's own word, which the service cannot check"
+    )
 
 
 class HeldReferenceBody(Body):
@@ -316,7 +318,7 @@ class SubjectBody(Body):
     id_masked: str
     share_percent: str | None = None
     on_behalf_of: OnBehalfOfBody | None = None
-    provenance: Provenance
+    provenance: Provenance = Field(description="of a photo that was sent the client's own word; see docs/authority.md")
     reference_state: ReferenceState = Field(
         description="before consent `portrait`, or `awaited` if an authority holds it; then `template`; `unusable`, "
         "`erased`"

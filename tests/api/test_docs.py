@@ -90,6 +90,13 @@ async def test_every_body_has_an_example(api: RunningApi) -> None:
     assert [schema["title"] for schema in resolved if not schema.get("examples")] == []
 
 
+async def test_it_is_said_whose_word_the_provenance_of_a_photo_is(api: RunningApi) -> None:
+    schemas = (await openapi_of(api))["components"]["schemas"]
+    told = [schemas[name]["properties"]["provenance"]["description"] for name in ("ReferenceBody", "SubjectBody")]
+    told += [(ROOT / "docs" / name).read_text("utf-8") for name in ("receipts.md", "limits.md", "authority.md")]
+    assert [text for text in told if "the client's own word" not in text] == []
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         text = document.read_text("utf-8")
