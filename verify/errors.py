@@ -40,7 +40,8 @@ class Invalid(VerifyError):
     `checkpoint_invalid`, `archive_invalid`, `officer_name_invalid`, `operator_name_invalid`, `operator_role_unknown`,
     `idempotency_key_invalid`, `event_unknown`,
     `cursor_invalid`, `device_invalid`, `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`,
-    `webhook_url_refused`, `contact_invalid`, `channel_not_configured`."""
+    `webhook_url_refused`, `contact_invalid`, `channel_not_configured`, `reason_invalid`, `return_origin_invalid`,
+    `return_url_refused`."""
 
 
 class Refused(VerifyError):
@@ -87,7 +88,8 @@ class Limited(VerifyError):
 
 class Unavailable(VerifyError):
     """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `checkpoint_damaged`,
-    `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an authority."""
+    `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an authority; `store_busy` and
+    `token_not_yet_valid` pass by themselves."""
 
     def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
         super().__init__(code, message)
