@@ -5,6 +5,7 @@ client has seen it.
 """
 
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
@@ -25,6 +26,9 @@ class ClientRoute(APIRoute):
             parameters.append(preconditions.PARAMETER)
         if parameters:
             options["openapi_extra"] = {**(options.get("openapi_extra") or {}), "parameters": parameters}
+        if "POST" in methods:
+            status = options.get("status_code") or HTTPStatus.OK
+            options["responses"] = {**(options.get("responses") or {}), int(status): idempotency.ANSWERED}
         super().__init__(path, endpoint, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

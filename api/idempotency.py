@@ -34,6 +34,17 @@ PARAMETER = {
 }
 
 
+ANSWERED = {
+    "headers": {
+        "Idempotent-Replayed": {
+            "description": "`true` on an answer that the first request with this `Idempotency-Key` got",
+            "schema": {"type": "string", "enum": ["true"]},
+        }
+    }
+}
+"""What an answer to such a request may carry."""
+
+
 async def answer_once(request: Request, handle: Handler) -> Response:
     """Run the request, or answer as its first run was answered."""
     if request.method != "POST" or HEADER not in request.headers:

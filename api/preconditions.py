@@ -1,10 +1,11 @@
 """Entity tags of cases (RFC 9110, sections 8.8.3 and 13): `ETag`, `If-None-Match` and `If-Match`."""
 
-import json
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from http import HTTPStatus
+from typing import Any
 
+import msgspec
 from fastapi import Request, Response
 
 from api.composition import Services
@@ -24,11 +25,20 @@ PARAMETER = {
 }
 
 
+_TAG = {"headers": {"ETag": {"description": "names this version of the case", "schema": {"type": "string"}}}}
+
+TAGGED: dict[int | str, dict[str, Any]] = {
+    200: _TAG,
+    304: {"description": "the case is as `If-None-Match` says", **_TAG},
+}
+"""Answers with the tag of a case."""
+
+
 def entity_tag(view: CaseView) -> str:
     """A strong tag: another audit head, or a state that changed by the passing of time, makes another tag."""
-    standings = sorted((subject, standing.value) for subject, standing in view.standings.items())
-    content = json.dumps([view.file.head, view.state.value, standings])
-    return f'"{sha256(content.encode()).hexdigest()[:32]}"'
+    people = [(each, view.standings[each], view.progress[each]) for each in sorted(view.standings)]
+    content = msgspec.json.encode((view.file.head, view.state, people))
+    return f'"{sha256(content).hexdigest()[:32]}"'
 
 
 def not_modified(request: Request, tag: str) -> Response | None:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import ceil
+from re import fullmatch
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
 from structlog.stdlib import get_logger
 
 from api.errors import ApiError
@@ -47,6 +49,16 @@ HTTP_CODES = {
     415: "media_type_unsupported",
 }
 """Codes of what the HTTP layer itself refuses."""
+
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
+IN_JSON = {
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "tuple_type": "must be a list",
+}
+"""What pydantic says in terms of Python."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +120,20 @@ async def answer_problem(request: Request, error: Exception) -> JSONResponse:
     """Answer an exception with its problem document, and count it."""
     problem = problem_of(error)
     request.app.state.metrics.problems.labels(code=problem.code).inc()
-    return problem_response(problem)
+    response = problem_response(problem)
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["allow"] = ", ".join(_allowed(request))
+    return response
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that this path takes (RFC 9110, 15.5.6); of files, which are mounted, those that read."""
+    routes = [route for route in request.app.routes if not isinstance(route, Mount)]
+
+    def takes(method: str) -> bool:
+        return any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+
+    return [method for method in METHODS if takes(method)] or ["GET", "HEAD"]
 
 
 def _unexpected(error: Exception) -> Problem:
@@ -124,7 +149,7 @@ def _family_problem(error: Exception, status: int) -> Problem:
 
 
 def _members(error: Exception) -> dict[str, Any]:
-    members = {name: getattr(error, name, None) for name in ("fields", "receipt_id")}
+    members = {name: getattr(error, name, None) for name in ("fields", "receipt_id", "receipt_ids")}
     return {name: value for name, value in members.items() if value}
 
 
@@ -132,16 +157,36 @@ def _invalid_request(problems: Sequence[Any]) -> Problem:
     """Name the fields and what is wrong with them; never quote what was sent: it may be a photo or a name."""
     if any(problem["type"] == "json_invalid" for problem in problems):
         return Problem(code="request_malformed", status=400, detail="the body is not valid JSON")
-    fields = [{"field": _place(problem["loc"]), "problem": problem["msg"]} for problem in problems]
+    fields = [
+        {"field": _place(problem["loc"]), "problem": _said(problem)}
+        for problem in problems
+        if not _follows(problem, problems)
+    ]
     named = "; ".join(f"{field['field']}: {field['problem']}" for field in fields)
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     return Problem(code="request_invalid", status=status, detail=named, members={"fields": fields})
 
 
+def _follows(problem: Any, problems: Sequence[Any]) -> bool:
+    """Whether a list is too short only because entries of it are wrong."""
+    place = tuple(problem["loc"])
+    inside = (other["loc"] for other in problems if len(other["loc"]) > len(place))
+    return problem["type"] == "too_short" and any(tuple(other[: len(place)]) == place for other in inside)
+
+
 def _place(location: Sequence[str | int]) -> str:
-    """`subjects.0.name` for a field of the body, `query.limit` and the like for others."""
-    parts = [str(part) for part in location]
+    """`subjects.0.name` for a field of the body, `query.limit` and the like for others.
+
+    What the schemas call the parts of a union stands in parentheses, and pydantic's mark of a key in brackets.
+    """
+    parts = [str(part) for part in location if not fullmatch(r"\(\w*\)|\[key\]", str(part))]
     return ".".join(parts[1:] if parts[:1] == ["body"] and len(parts) > 1 else parts)
+
+
+def _said(problem: Any) -> str:
+    """What is wrong, in the words of JSON: a client knows none of our types."""
+    said: str = problem["msg"]
+    return IN_JSON.get(problem["type"]) or said.removeprefix("Value error, ").replace("Tuple ", "List ")
 
 
 def _http_code(status: int) -> str:

@@ -9,6 +9,8 @@ from api.schemas.cases import (
     DetailsBody,
     HeldReferenceBody,
     IdDocumentBody,
+    LastAttemptBody,
+    LastInviteBody,
     MoneyBody,
     NewCaseBody,
     NewOrganisationBody,
@@ -32,6 +34,7 @@ from verify.enrolment import NewOrganisation, NewSubject
 from verify.former import disputed
 from verify.identity_documents import IdentityDocument
 from verify.messenger import Wanted
+from verify.progress import LastAttempt, LastInvite, Progress
 from verify.reference_quality import quality_lines
 from verify.standing import Standing
 
@@ -115,7 +118,7 @@ def case_body(view: CaseView) -> CaseBody:
     reported = disputed(view.file)
     return CaseBody(
         id=case.id,
-        state=view.state.value,
+        state=view.state,
         mode=case.mode,
         action=case.action,
         document_sha256=case.document_sha256,
@@ -131,6 +134,7 @@ def case_body(view: CaseView) -> CaseBody:
             _subject_body(
                 each,
                 view.standings[each.id],
+                view.progress[each.id],
                 disputed=each.id in reported,
                 messages=(message for message in view.file.messages.values() if message.subject_id == each.id),
             )
@@ -192,7 +196,19 @@ def _warning(name: str) -> ReferenceWarning:
     return ReferenceWarning(code=name, advice=None if line is None else line.advice)
 
 
-def _subject_body(subject: Subject, standing: Standing, *, disputed: bool, messages: Iterable[Message]) -> SubjectBody:
+def _attempt_body(attempt: LastAttempt) -> LastAttemptBody:
+    opened_at = datetime.fromtimestamp(attempt.opened_at, UTC)
+    return LastAttemptBody(outcome=attempt.outcome, reason=attempt.reason, opened_at=opened_at)
+
+
+def _invite_body(invite: LastInvite) -> LastInviteBody:
+    expires_at = datetime.fromtimestamp(invite.expires_at, UTC)
+    return LastInviteBody(state=invite.state, expires_at=expires_at, attempts_left=invite.attempts_left)
+
+
+def _subject_body(
+    subject: Subject, standing: Standing, progress: Progress, *, disputed: bool, messages: Iterable[Message]
+) -> SubjectBody:
     behalf = subject.on_behalf_of
     return SubjectBody(
         id=subject.id,
@@ -202,10 +218,15 @@ def _subject_body(subject: Subject, standing: Standing, *, disputed: bool, messa
         share_percent=subject.share_percent,
         on_behalf_of=None if behalf is None else OnBehalfOfBody(kind=behalf.kind, id=behalf.id, name=behalf.name),
         provenance=subject.provenance,
-        reference_state=subject.reference_state.value,
+        reference_state=subject.reference_state,
         reference_reason=subject.reference_reason,
         reference_warnings=tuple(_warning(name) for name in subject.reference_warnings),
-        state=standing.value,
+        state=standing,
+        last_attempt=None if progress.last_attempt is None else _attempt_body(progress.last_attempt),
+        invite=None if progress.invite is None else _invite_body(progress.invite),
+        verified_at=_time(progress.verified_at),
+        valid_until=_time(progress.valid_until),
+        receipt=progress.receipt,
         messages=tuple(message_body(each) for each in messages),
         disputed=disputed,
     )

@@ -53,6 +53,24 @@ class NewSubject:
 
 
 @dataclass(frozen=True, slots=True)
+class LastAttempt:
+    """A person's newest attempt. `outcome`: `accepted`, `retry`, `rejected`, `referred`, `timed_out`; None: it runs."""
+
+    outcome: str | None
+    reason: str | None
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LastInvite:
+    """A person's newest link. `state`: `issued`, `consented`, `exchanged`, `declined`, `revoked`, `expired`."""
+
+    state: str
+    expires_at: datetime
+    attempts_left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """One person of an open case.
 
@@ -63,6 +81,12 @@ class Subject:
     role: str
     name_masked: str
     state: str
+    last_attempt: LastAttempt | None = None
+    invite: LastInvite | None = None
+    verified_at: datetime | None = None
+    valid_until: datetime | None = None
+    receipt: str | None = None
+    """Id of the receipt, once redeemed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +256,7 @@ class Heyan:
         """
         wishes = {"return_url": return_url, "deliver": deliver}
         answer = self._post(f"/v1/cases/{case_id}/subjects/{subject_id}/invites", wishes)
-        return Invite(answer["url"], answer["code"], datetime.fromisoformat(answer["expires_at"]))
+        return Invite(answer["url"], answer["code"], _time(answer["expires_at"]))
 
     def simulate(self, case_id: str, subject_id: str) -> str:
         """Test mode: let a person such as `Test Accepted` act. Returns the outcome."""
@@ -241,7 +265,7 @@ class Heyan:
     # Tokens
 
     def mint(self, case_id: str, subject_id: str) -> str:
-        """A token for a verified person, for ten minutes."""
+        """A token for a verified person, for ten minutes. Of one whom this client has redeemed: `receipt_id`."""
         return str(self._post(f"/v1/cases/{case_id}/subjects/{subject_id}/tokens")["token"])
 
     def redeem(self, case: Case, subject_id: str, token: str) -> Receipt:
@@ -263,7 +287,10 @@ class Heyan:
             return self.receipt(refusal.members["receipt_id"])
 
     def redeem_together(self, case: Case, tokens: Mapping[str, str]) -> tuple[Receipt, ...]:
-        """Redeem the tokens of several people (by subject id), all or none."""
+        """Redeem the tokens of several people (by subject id), all or none; receipts come in the same order.
+
+        If this client redeemed these very tokens before, their receipts are fetched.
+        """
         presented = [
             {"token": token, "subject_id": subject_id, "role": case.subject(subject_id).role}
             for subject_id, token in tokens.items()
@@ -274,7 +301,12 @@ class Heyan:
             "document_sha256": case.document_sha256,
             "tokens": presented,
         }
-        return tuple(map(_receipt, self._post(f"/v1/cases/{case.id}/redeem", body)["receipts"]))
+        try:
+            return tuple(map(_receipt, self._post(f"/v1/cases/{case.id}/redeem", body)["receipts"]))
+        except HeyanError as refusal:
+            if refusal.code != "token_already_redeemed" or "receipt_ids" not in refusal.members:
+                raise
+            return tuple(map(self.receipt, refusal.members["receipt_ids"]))
 
     def receipt(self, receipt_id: str) -> Receipt:
         """The receipt of a redemption of this client."""
@@ -369,9 +401,6 @@ def _subject_body(subject: NewSubject) -> Json:
 
 
 def _case(content: Json, *, etag: str | None = None) -> Case:
-    subjects = tuple(
-        Subject(each["id"], each["role"], each["name_masked"], each["state"]) for each in content["subjects"]
-    )
     return Case(
         id=content["id"],
         state=content["state"],
@@ -379,9 +408,28 @@ def _case(content: Json, *, etag: str | None = None) -> Case:
         document_sha256=content["document_sha256"],
         roster_version=content["roster_version"],
         external_id=content["external_id"],
-        subjects=subjects,
+        subjects=tuple(map(_subject, content["subjects"])),
         etag=etag,
     )
+
+
+def _subject(content: Json) -> Subject:
+    attempt, invite = content["last_attempt"], content["invite"]
+    return Subject(
+        id=content["id"],
+        role=content["role"],
+        name_masked=content["name_masked"],
+        state=content["state"],
+        last_attempt=attempt and LastAttempt(attempt["outcome"], attempt["reason"], _time(attempt["opened_at"])),
+        invite=invite and LastInvite(invite["state"], _time(invite["expires_at"]), invite["attempts_left"]),
+        verified_at=content["verified_at"] and _time(content["verified_at"]),
+        valid_until=content["valid_until"] and _time(content["valid_until"]),
+        receipt=content["receipt"],
+    )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _receipt(content: Json) -> Receipt:

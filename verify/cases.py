@@ -30,6 +30,7 @@ from verify.identifiers import Entropy, case_of, new_part
 from verify.messages import without_moot
 from verify.minimum_rules import MinimumRules, load_minimum_rules
 from verify.photos import Allowance, Runner, one_by_one
+from verify.progress import Progress, progress
 from verify.references import blob_name
 from verify.roster import check_roster
 from verify.rules import all_signed, unmet
@@ -70,6 +71,8 @@ class CaseView:
     reason: str | None
     """Why it has ended; None while it is open."""
     standings: Mapping[str, Standing]
+    """By subject id."""
+    progress: Mapping[str, Progress]
     """By subject id."""
 
 
@@ -231,7 +234,13 @@ def case_view(file: CaseFile, *, now: float, epoch: int) -> CaseView:
     """A case as it stands at a time (Unix seconds by the store's clock), in the store's epoch."""
     file = without_moot(file)  # as it is stored: a transition shows the file that it is about to commit
     standings = {subject_id: standing(file, subject_id, now=now, epoch=epoch) for subject_id in file.roster}
-    return CaseView(file=file, state=state_at(file.case, now), reason=reason_at(file.case, now), standings=standings)
+    return CaseView(
+        file=file,
+        state=state_at(file.case, now),
+        reason=reason_at(file.case, now),
+        standings=standings,
+        progress=progress(file, now=now, epoch=epoch),
+    )
 
 
 def known_case(identifier: str) -> str:

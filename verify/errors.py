@@ -41,7 +41,8 @@ class Invalid(VerifyError):
     `checkpoint_invalid`, `archive_invalid`, `officer_name_invalid`, `operator_name_invalid`, `operator_role_unknown`,
     `idempotency_key_invalid`, `event_unknown`,
     `cursor_invalid`, `device_invalid`, `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`,
-    `webhook_url_refused`, `contact_invalid`, `channel_not_configured`."""
+    `webhook_url_refused`, `contact_invalid`, `channel_not_configured`, `reason_invalid`, `return_origin_invalid`,
+    `return_url_refused`."""
 
 
 class Refused(VerifyError):
@@ -60,12 +61,16 @@ class Conflict(VerifyError):
     `invite_used`, `session_already_claimed`, `session_not_claimed`, `idempotency_key_reused`, `webhook_limit`,
     `policy_already_proposed`, `policy_already_in_force`, `proposal_decided`, `reference_contract_mismatch`,
     `store_readers_older`, `key_change_already_proposed`,
-    `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was).
+    `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was; `receipt_ids` too if a
+    whole case's tokens are repeated, in their order).
     """
 
-    def __init__(self, code: str, message: str, *, receipt_id: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *, receipt_id: str | None = None, receipt_ids: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(code, message)
         self.receipt_id = receipt_id
+        self.receipt_ids = receipt_ids
 
 
 class Gone(VerifyError):
@@ -84,7 +89,8 @@ class Limited(VerifyError):
 
 class Unavailable(VerifyError):
     """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `checkpoint_damaged`,
-    `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an authority."""
+    `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an authority; `store_busy` and
+    `token_not_yet_valid` pass by themselves."""
 
     def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
         super().__init__(code, message)

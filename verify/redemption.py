@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 from verify.audit import Event
-from verify.casefile import CaseFile, CaseState, Receipt, VerificationState
-from verify.cases import check_open, completed, known_case, redeemed_subjects, state_at
+from verify.casefile import CaseFile, Receipt, VerificationState
+from verify.cases import check_open, completed, known_case, redeemed_subjects
 from verify.checkpoints import NONE_YET, CheckpointClaims, Checkpoints
 from verify.clients import Client
 from verify.deputies import appointments_of, check_appointed, held_among
@@ -94,7 +94,8 @@ class Redemptions:
         """Redeem several people's tokens of one case, all or none, once the case's rule holds.
 
         Raises:
-            As `redeem`; Refused: `rule_not_met`.
+            As `redeem`; Refused: `rule_not_met`. Conflict: `token_already_redeemed` with every receipt's id if all of
+            these tokens were redeemed by this client.
         """
         presented = tuple(
             Presented(self.tokens.read(text, expected_client=client), restated) for text, restated in tokens
@@ -114,7 +115,6 @@ class Redemptions:
             self.tokens.check_key(read, mode=client.mode, now=seen.now)
             _check_redeemable(seen, client, claims)
             check_appointed(seen.file.subjects[claims.subject], held_among(seen), now=seen.now)
-            check_open(seen.file.case, seen.now)
         except VerifyError as error:
             if isinstance(error, Unavailable) and error.code != "token_not_yet_valid":
                 raise
@@ -148,10 +148,11 @@ class Redemptions:
             mismatched = _mismatched(case_id, presented)
             if mismatched:
                 return _refused(file, client, mismatched)
+            if whole_case:
+                _check_not_repeated(file, client, presented)
             for each in presented:
                 _check_redeemable(seen, client, each.claims)
                 check_appointed(file.subjects[each.claims.subject], held, now=now)
-            check_open(file.case, now)
             if whole_case:
                 _check_roster_version(file, presented)
                 _check_rule(file, presented)
@@ -242,8 +243,7 @@ def _check_redeemable(seen: Seen, client: Client, claims: TokenClaims) -> None:
         raise Gone("token_cancelled", "the verification behind this token does not exist any more")
     if verification.state is VerificationState.REDEEMED:
         raise _already_redeemed(file, client, claims)
-    if state_at(file.case, now) is CaseState.EXPIRED:
-        check_open(file.case, now)  # before the token's own time: the deadline is what the client must hear of
+    check_open(file.case, now)  # before token and verification: that the case has ended is what the client must hear of
     if now >= claims.exp:
         raise _token_expired()
     if now < claims.iat:
@@ -254,15 +254,24 @@ def _check_redeemable(seen: Seen, client: Client, claims: TokenClaims) -> None:
         raise Gone("token_cancelled", "a newer token was minted for this verification: use that one")
 
 
+def _check_not_repeated(file: CaseFile, client: Client, presented: tuple[Presented, ...]) -> None:
+    """Who repeats the redemption of a whole case is told every receipt, in the order of its tokens."""
+    own = _receipts_by_token(file, client)
+    found = tuple(own[each.claims.jti] for each in presented if each.claims.jti in own)
+    if found and len(found) == len(presented):
+        message = "these tokens were redeemed already; a verification is worth one redemption"
+        raise Conflict("token_already_redeemed", message, receipt_id=found[0], receipt_ids=found)
+
+
 def _already_redeemed(file: CaseFile, client: Client, claims: TokenClaims) -> Conflict:
     """The client that redeemed this very token may fetch its receipt."""
-    own = [
-        receipt.id
-        for receipt in file.receipts.values()
-        if receipt.token_id == claims.jti and receipt.client == client.id
-    ]
     message = "this token was redeemed already; a verification is worth one redemption"
-    return Conflict("token_already_redeemed", message, receipt_id=own[0] if own else None)
+    return Conflict("token_already_redeemed", message, receipt_id=_receipts_by_token(file, client).get(claims.jti))
+
+
+def _receipts_by_token(file: CaseFile, client: Client) -> Mapping[str, str]:
+    """Ids of the receipts of a client's own redemptions, by token id."""
+    return {receipt.token_id: receipt.id for receipt in file.receipts.values() if receipt.client == client.id}
 
 
 def _check_roster_version(file: CaseFile, presented: tuple[Presented, ...]) -> None:

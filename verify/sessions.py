@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
 from re import fullmatch
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from liveness.challenge import EVERYTHING, Accommodation, Challenge, draw_challenge
 from models.embedding import Embedding
@@ -38,6 +38,7 @@ from verify.identifiers import Entropy, hash_secret, new_part, new_secret, parse
 from verify.jose import SealingKey
 from verify.patience import Patience
 from verify.policy import Policy
+from verify.progress import is_over
 from verify.reference_contract import check_comparable, comparable_again
 from verify.references import blob_name, reference_binding
 from verify.standing import is_verified
@@ -84,7 +85,7 @@ class Claim:
 class SessionResult:
     """How a session stands: what may leave the system."""
 
-    state: str
+    state: SessionState | Literal["expired"]
     outcome: str | None
     reason: str | None
     attempts_left: int
@@ -354,7 +355,7 @@ class Sessions:
         file, now = await self._load(session_id)
         session = _known_session(file, session_id, secret)
         result = _result(file, session)
-        return replace(result, state="expired") if _is_over(session, now) else result
+        return replace(result, state="expired") if is_over(session, now) else result
 
     async def _load(self, session_id: str) -> tuple[CaseFile, float]:
         """The file of a session's case, and the store's time."""
@@ -510,14 +511,9 @@ def _reference_gone() -> Gone:
     return Gone("reference_gone", "there is no template to compare with: the client must send another ID photo")
 
 
-def _is_over(session: Session, now: float) -> bool:
-    limit = session.claim_until if session.state is SessionState.OPEN else session.expires_at
-    return session.state is not SessionState.FINISHED and now >= limit
-
-
 def _result(file: CaseFile, session: Session) -> SessionResult:
     return SessionResult(
-        state=session.state.value,
+        state=session.state,
         outcome=session.outcome,
         reason=session.reason,
         attempts_left=file.invites[session.invite_id].attempts_left,

@@ -90,7 +90,7 @@ class Tokens:
             check_open(file.case, now)
             subject = find_subject(file, subject_id)
             check_appointed(subject, held_among(seen), now=now)
-            verification = mintable(file, subject.id, now=now, epoch=seen.epoch)
+            verification = mintable(file, client, subject.id, now=now, epoch=seen.epoch)
             expires_at = float(int(min(now + TOKEN_SECONDS, verification.valid_until)))
             minted = replace(verification, token_id=token_id, token_expires_at=expires_at)
             details = {"subject": subject_id, "verification": verification.id, "token": token_id}
@@ -165,15 +165,20 @@ class Tokens:
         )
 
 
-def mintable(file: CaseFile, subject_id: str, *, now: float, epoch: int) -> Verification:
-    """The subject's verification that a token can be minted from.
+def mintable(file: CaseFile, client: Client, subject_id: str, *, now: float, epoch: int) -> Verification:
+    """The subject's verification that a client can mint a token from.
 
     Raises:
-        Conflict: `not_verified`, `token_already_redeemed`. Gone: `verification_expired`.
+        Conflict: `not_verified`, `token_already_redeemed` (with the receipt of the client's own redemption).
+        Gone: `verification_expired`.
     """
     own = verifications_of(file, subject_id)
-    if any(each.state is VerificationState.REDEEMED for each in own):
-        raise Conflict("token_already_redeemed", "this subject's verification was redeemed already")
+    redeemed = {each.id for each in own if each.state is VerificationState.REDEEMED}
+    if redeemed:
+        message = "this subject's verification was redeemed already"
+        receipts = (each for each in file.receipts.values() if each.verification_id in redeemed)
+        receipt_id = next((each.id for each in receipts if each.client == client.id), None)
+        raise Conflict("token_already_redeemed", message, receipt_id=receipt_id)
     active = [each for each in own if each.state is VerificationState.ACTIVE]
     if not active:
         raise Conflict("not_verified", "this subject has not verified for the case yet")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from api.client_route import ClientRoute
 from api.composition import Services
 from api.dependencies import CallingClient, ServicesNow
-from api.preconditions import entity_tag, not_modified
+from api.preconditions import TAGGED, entity_tag, not_modified
 from api.problems import problem_of
 from api.rosters import case_body, case_changes, entry_of, message_body, new_case, wanted
 from api.schemas.cases import (
@@ -68,7 +68,7 @@ async def list_cases(
     return CasesBody(cases=tuple(case_body(view) for view in page.views), next_cursor=page.next_cursor)
 
 
-@router.get("/{case_id}", response_model=CaseBody)
+@router.get("/{case_id}", response_model=CaseBody, responses=TAGGED)
 async def get_case(
     case_id: str, client: CallingClient, services: ServicesNow, request: Request, response: Response
 ) -> CaseBody | Response:

@@ -56,7 +56,7 @@ async def exchange(body: InviteCode, services: ServicesNow) -> GrantBody:
 
 def _invite_body(view: InviteView) -> InviteBody:
     return InviteBody(
-        state=view.state.value,
+        state=view.state,
         case_id=view.case_id,
         requester=view.requester,
         action=view.action,

@@ -28,6 +28,9 @@ from verify.redemption import Restated
 
 router = APIRouter(tags=["tokens"], route_class=ClientRoute)
 
+looking = APIRouter()
+"""What changes nothing is answered anew each time: a kept answer would call a token active that is redeemed by now."""
+
 JWKS_SECONDS = 300
 """Half of the time that a new key is published before it signs (`verify.signing.PUBLISH_SECONDS`)."""
 
@@ -38,7 +41,10 @@ FORM = {"requestBody": {"required": True, "content": {FORM_TYPE: {"schema": Intr
 
 @router.post("/v1/cases/{case_id}/subjects/{subject_id}/tokens", status_code=status.HTTP_201_CREATED)
 async def mint_token(case_id: str, subject_id: str, client: CallingClient, services: ServicesNow) -> MintedTokenBody:
-    """A one-time token for a verified person, for ten minutes; an earlier one that was not redeemed is cancelled."""
+    """A one-time token for a verified person, for ten minutes; an earlier one that was not redeemed is cancelled.
+
+    For a person who is redeemed: 409 `token_already_redeemed`, with `receipt_id` for the client that redeemed.
+    """
     minted = await services.tokens.mint(client, case_id, subject_id)
     return MintedTokenBody(token=minted.token, expires_at=minted.expires_at)
 
@@ -64,7 +70,10 @@ async def redeem_token(body: RedeemToken, client: CallingClient, services: Servi
 
 @router.post("/v1/cases/{case_id}/redeem")
 async def redeem_case(case_id: str, body: RedeemCase, client: CallingClient, services: ServicesNow) -> ReceiptsBody:
-    """Redeem the tokens of several people of a case: all or none, and only if the case's rule holds."""
+    """Redeem the tokens of several people of a case: all or none, and only if the case's rule holds.
+
+    Repeated after a lost answer: 409 `token_already_redeemed` with `receipt_ids`, in the order of the tokens.
+    """
     presented = tuple(
         (
             each.token,
@@ -84,7 +93,7 @@ async def redeem_case(case_id: str, body: RedeemCase, client: CallingClient, ser
     return ReceiptsBody(receipts=tuple(receipt_body(receipt) for receipt in receipts))
 
 
-@router.post("/v1/tokens/introspect", openapi_extra=FORM, response_model_exclude_none=True)
+@looking.post("/v1/tokens/introspect", openapi_extra=FORM, response_model_exclude_none=True)
 async def introspect_token(request: Request, client: CallingClient, services: ServicesNow) -> IntrospectionBody:
     """Could the calling client redeem this token now (RFC 7662)? Takes a form, consumes nothing.
 
@@ -92,6 +101,9 @@ async def introspect_token(request: Request, client: CallingClient, services: Se
     """
     claims = await services.redemptions.introspect(client, await token_of_form(request))
     return introspection_body(claims)
+
+
+router.include_router(looking)
 
 
 @router.get("/.well-known/jwks.json", response_model=dict[str, Any])

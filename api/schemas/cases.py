@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, RootModel, Tag, field_validator
 from pydantic.config import JsonDict
+from pydantic.json_schema import SkipJsonSchema
 
 from api.schemas.base import (
     EXAMPLE_CASE,
@@ -19,6 +20,9 @@ from api.schemas.base import (
     Share,
 )
 from api.schemas.messages import MessageBody
+from verify.casefile import CaseState, InviteState, ReferenceState
+from verify.progress import AttemptOutcome
+from verify.standing import Standing
 
 Provenance = Literal["authority", "card_capture", "client_upload"]
 Role = Annotated[str, Field(max_length=64, description="for example `shareholder`, `legal_representative`")]
@@ -71,13 +75,27 @@ class ReferenceBody(Body):
     """The ID photo that the live person is compared with."""
 
     photo: Photo
-    provenance: Provenance = Field(description="who vouches for the photo")
+    provenance: Provenance = Field(
+        description="where the photo comes from: the client's own word, which the service cannot check"
+    )
 
 
 class HeldReferenceBody(Body):
     """An ID photo that an authority holds: the service fetches it by number and name once the person has consented."""
 
     source: Literal["authority"]
+
+
+def reference_of(value: Any) -> str:
+    """An authority holds the photo if a `source` is named; else it is sent."""
+    held = "source" in value if isinstance(value, dict) else isinstance(value, HeldReferenceBody)
+    return "(held)" if held else "(sent)"
+
+
+Reference = Annotated[
+    Annotated[ReferenceBody, Tag("(sent)")] | Annotated[HeldReferenceBody, Tag("(held)")], Discriminator(reference_of)
+]
+"""Tags stand in parentheses: they are no part of a field's path, and problems leave them out."""
 
 
 class PersonBody(Body):
@@ -99,15 +117,13 @@ class PersonBody(Body):
 class NewSubjectBody(PersonBody):
     """One person in one role, with the ID photo."""
 
-    reference: ReferenceBody | HeldReferenceBody
+    reference: Reference
 
 
 class ReplacedSubjectBody(PersonBody):
     """A person in the place of one who is on the roster. Another ID document needs another reference."""
 
-    reference: ReferenceBody | HeldReferenceBody | None = Field(
-        default=None, description="missing: the reference stays as it is"
-    )
+    reference: Reference | None = Field(default=None, description="missing: the reference stays as it is")
 
 
 class NewOrganisationBody(Body):
@@ -121,19 +137,20 @@ class NewOrganisationBody(Body):
 
 
 def kind_of(entry: Any) -> str:
-    """`person` unless an entry of a roster says otherwise."""
-    return str(entry.get("kind", "person") if isinstance(entry, dict) else getattr(entry, "kind", "person"))
+    """`(person)` unless an entry of a roster says otherwise."""
+    return f"({entry.get('kind', 'person') if isinstance(entry, dict) else getattr(entry, 'kind', 'person')})"
 
+
+BY_KIND = Discriminator(
+    kind_of, custom_error_type="kind_unknown", custom_error_message="its kind must be 'person' or 'organisation'"
+)
 
 NewEntry = Annotated[
-    Annotated[NewSubjectBody, Tag("person")] | Annotated[NewOrganisationBody, Tag("organisation")],
-    Discriminator(kind_of),
+    Annotated[NewSubjectBody, Tag("(person)")] | Annotated[NewOrganisationBody, Tag("(organisation)")], BY_KIND
 ]
 
-
 ReplacedEntry = Annotated[
-    Annotated[ReplacedSubjectBody, Tag("person")] | Annotated[NewOrganisationBody, Tag("organisation")],
-    Discriminator(kind_of),
+    Annotated[ReplacedSubjectBody, Tag("(person)")] | Annotated[NewOrganisationBody, Tag("(organisation)")], BY_KIND
 ]
 
 
@@ -149,12 +166,20 @@ class ReplacedEntryBody(RootModel[ReplacedEntry]):
     model_config = ConfigDict(json_schema_extra={"examples": [_PERSON, _ORGANISATION]})
 
 
+def needed(value: Any) -> str:
+    """A word, or a number of people."""
+    return "(word)" if isinstance(value, str) else "(number)"
+
+
+Needed = Annotated[Annotated[Literal["all"], Tag("(word)")] | Annotated[int, Tag("(number)")], Discriminator(needed)]
+
+
 class RuleBody(Body):
     """Whose verification the case needs: everybody's, that of `k` different people, or of each role some."""
 
     kind: Literal["all", "k_of_n", "per_role"] = "all"
     k: int | None = Field(default=None, ge=1, description="for `k_of_n` only")
-    roles: dict[str, Literal["all"] | int] | None = Field(
+    roles: dict[str, Needed] | None = Field(
         default=None, max_length=50, description="for `per_role` only: by role `all` or a number of people"
     )
 
@@ -242,11 +267,15 @@ class ChangedCaseBody(Body):
         json_schema_extra={"examples": [{"document_sha256": EXAMPLE_HASH, "deadline": EXAMPLE_TIME}]}
     )
 
-    document_sha256: Sha256 | None = None
-    details: DetailsBody | None = Field(default=None, description="in place of all details that the case had")
-    deadline: datetime | None = Field(default=None, description="with time zone")
+    document_sha256: Sha256 | SkipJsonSchema[None] = None
+    details: DetailsBody | SkipJsonSchema[None] = Field(
+        default=None, description="in place of all details that the case had"
+    )
+    deadline: datetime | SkipJsonSchema[None] = Field(default=None, description="with time zone")
     external_id: str | None = Field(default=None, min_length=1, max_length=200, description="null: none any more")
-    metadata: Metadata | None = Field(default=None, description="in place of all notes that the case had")
+    metadata: Metadata | SkipJsonSchema[None] = Field(
+        default=None, description="in place of all notes that the case had"
+    )
 
     @field_validator("document_sha256", "details", "deadline", "metadata", mode="before")
     @classmethod
@@ -264,6 +293,24 @@ class ReferenceWarning(Body):
     advice: str | None = Field(description="what is wrong and how to mend it")
 
 
+class LastAttemptBody(Body):
+    """The newest live attempt of a person."""
+
+    outcome: AttemptOutcome | None = Field(
+        description="null while it is under way; `timed_out`: it was not begun, or not finished, in time"
+    )
+    reason: str | None = Field(description="public code of a rejection (`not_verified`) or referral (`use_window`)")
+    opened_at: datetime
+
+
+class LastInviteBody(Body):
+    """The newest link of a person."""
+
+    state: InviteState | Literal["expired"]
+    expires_at: datetime = Field(description="of the link; once it is exchanged, of the right to make attempts")
+    attempts_left: int
+
+
 class SubjectBody(Body):
     """One person of the roster, as the client may see it."""
 
@@ -273,8 +320,8 @@ class SubjectBody(Body):
     id_masked: str
     share_percent: str | None = None
     on_behalf_of: OnBehalfOfBody | None = None
-    provenance: Provenance
-    reference_state: str = Field(
+    provenance: Provenance = Field(description="of a photo that was sent the client's own word; see docs/authority.md")
+    reference_state: ReferenceState = Field(
         description="before consent `portrait`, or `awaited` if an authority holds it; then `template`; `unusable`, "
         "`erased`"
     )
@@ -285,7 +332,12 @@ class SubjectBody(Body):
     reference_warnings: tuple[ReferenceWarning, ...] = Field(
         default=(), description="what is poor about an ID photo that is used all the same; known after consent"
     )
-    state: str = Field(description="`pending`, `verified`, `redeemed`, `declined`, `reference_unusable` or `erased`")
+    state: Standing
+    last_attempt: LastAttemptBody | None = None
+    invite: LastInviteBody | None = None
+    verified_at: datetime | None = Field(default=None, description="of the verification that is valid or redeemed")
+    valid_until: datetime | None = Field(default=None, description="until when it can be redeemed; null once it is")
+    receipt: str | None = Field(default=None, description="id, once redeemed: `GET /v1/receipts/{receipt_id}`")
     messages: tuple[MessageBody, ...] = Field(
         default=(), description="what the service was asked to send to the person, oldest first"
     )
@@ -320,6 +372,12 @@ class CaseBody(Body):
                             "provenance": "authority",
                             "reference_state": "portrait",
                             "state": "pending",
+                            "last_attempt": {
+                                "outcome": "referred",
+                                "reason": "use_window",
+                                "opened_at": EXAMPLE_TIME,
+                            },
+                            "invite": {"state": "exchanged", "expires_at": EXAMPLE_TIME, "attempts_left": 2},
                         }
                     ],
                 }
@@ -328,8 +386,8 @@ class CaseBody(Body):
     )
 
     id: str
-    state: str = Field(description="`open`, `completed`, `expired` or `cancelled`")
-    mode: str = Field(description="`live` or `test`")
+    state: CaseState
+    mode: Literal["live", "test"]
     action: str
     document_sha256: str
     external_id: str | None

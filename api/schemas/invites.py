@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from api.schemas.base import EXAMPLE_CASE, EXAMPLE_HASH, EXAMPLE_TIME, Body, Secret, Sha256
 from api.schemas.messages import MessageBody
+from verify.casefile import InviteState
 
 _CODE = "k3v9x2m7q4t8w6z1.p5r7t9v1.Zm9v…"
 
@@ -173,7 +174,7 @@ class InviteBody(Body):
         }
     )
 
-    state: str = Field(description="`issued`, `consented`, `exchanged` or `declined`")
+    state: InviteState
     case_id: str = Field(description="what the person names at the window")
     requester: str
     action: str

@@ -25,3 +25,9 @@ class ProblemBody(BaseModel):
     status: int
     code: str = Field(description="stable, short")
     detail: str = Field(description="what is wrong, and how to mend it")
+    fields: list[str | dict[str, str]] = Field(
+        default=[],
+        description="of `restated_field_mismatch` the names; of `request_invalid` objects with `field` and `problem`",
+    )
+    receipt_id: str | None = Field(default=None, description="of `token_already_redeemed`, to whose redemption it was")
+    receipt_ids: list[str] = Field(default=[], description="of a whole case that is redeemed again")

@@ -1,10 +1,12 @@
 """Bodies of live sessions."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from api.schemas.base import EXAMPLE_SESSION, EXAMPLE_TIME, Body
+from verify.casefile import SessionState
 
 
 class OpenedSessionBody(Body):
@@ -51,7 +53,7 @@ class SessionStateBody(Body):
     )
 
     session_id: str
-    state: str = Field(description="`open`, `claimed`, `finished` or `expired`")
+    state: SessionState | Literal["expired"]
     outcome: str | None = Field(description="`accepted`, `retry`, `rejected`, `referred`; null before the end")
     reason: str | None
     attempts_left: int

@@ -1,12 +1,15 @@
 """Bodies of tokens, redemptions and receipts."""
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 from pydantic.config import JsonDict
 
 from api.schemas.base import EXAMPLE_CASE, EXAMPLE_HASH, EXAMPLE_SUBJECT, EXAMPLE_TIME, Body, Sha256, SignedToken
 from verify.tokens import TokenClaims
+
+RosterVersion = Annotated[int, Field(ge=1, strict=True)]
 
 _RESTATED: JsonDict = {
     "case_id": EXAMPLE_CASE,
@@ -34,7 +37,7 @@ class RestatedBody(Body):
     subject_id: str
     action: str
     role: str
-    roster_version: int = Field(ge=1)
+    roster_version: RosterVersion
     document_sha256: Sha256
 
 
@@ -71,7 +74,7 @@ class RedeemCase(Body):
     )
 
     action: str
-    roster_version: int = Field(ge=1)
+    roster_version: RosterVersion
     document_sha256: Sha256
     tokens: tuple[SubjectToken, ...] = Field(min_length=1, max_length=500)
 

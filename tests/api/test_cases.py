@@ -234,3 +234,75 @@ async def test_each_case_of_a_batch_succeeds_or_fails_on_its_own(api: RunningApi
 async def test_a_batch_has_one_to_fifty_cases(api: RunningApi, count: int) -> None:
     answer = await api.http.post("/v1/cases/batch", json={"cases": [{}] * count})
     assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+
+
+PLACES = [
+    ({"reference": {"photo": "SECRET###", "provenance": "authority"}}, "reference.photo", "is not base64"),
+    ({"reference": {"photo": "", "provenance": "nobody"}}, "reference.provenance", "should be"),
+    ({"reference": {"source": "internet"}}, "reference.source", "should be"),
+    ({"reference": "SECRET"}, "reference", "must be an object"),
+    ({"id_document": {"type": "passport"}}, "id_document.number", "required"),
+    ({"kind": "SECRET"}, "", "must be 'person' or 'organisation'"),
+]
+
+
+@pytest.mark.parametrize(("changes", "field", "problem"), PLACES)
+@pytest.mark.parametrize("adds", [False, True], ids=["with the case", "later"])
+async def test_what_is_wrong_is_told_once_where_it_stands_in_the_body(
+    *,
+    api: RunningApi,
+    filing: Filing,
+    portraits: dict[str, bytes],
+    changes: dict[str, Any],
+    field: str,
+    problem: str,
+    adds: bool,
+) -> None:
+    wrong = body(portraits["person_a_1"])
+    wrong["subjects"][0] |= changes
+    path = f"/v1/cases/{filing.id}/subjects" if adds else "/v1/cases"
+    answer = await api.http.post(path, json=wrong["subjects"][0] if adds else wrong)
+    (told,) = answer.json()["fields"]
+    expected = (field or "body") if adds else f"subjects.0.{field}".rstrip(".")
+    assert told["field"] == expected
+    assert problem in told["problem"]
+    assert "SECRET" not in answer.text
+
+
+@pytest.mark.parametrize("wrong", ["some", "2", None, 1.5])
+async def test_a_rule_that_is_wrong_is_told_by_the_role(
+    api: RunningApi, portraits: dict[str, bytes], wrong: object
+) -> None:
+    rule = {"kind": "per_role", "roles": {"shareholder": wrong}}
+    answer = await api.http.post("/v1/cases", json=body(portraits["person_a_1"], rule=rule))
+    assert [each["field"] for each in answer.json()["fields"]] == ["rule.roles.shareholder"]
+
+
+async def test_a_note_with_an_odd_name_is_told_by_its_name(api: RunningApi, portraits: dict[str, bytes]) -> None:
+    answer = await api.http.post("/v1/cases", json=body(portraits["person_a_1"], metadata={"a b": "c"}))
+    assert [each["field"] for each in answer.json()["fields"]] == ["metadata.a b"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/v1/cases", "GET, POST"),
+        ("POST", "/v1/cases/case_x", "GET, PATCH"),
+        ("GET", "/v1/cases/case_x/subjects/sub_x", "DELETE, PUT"),
+        ("GET", "/v1/tokens/introspect", "POST"),
+        ("DELETE", "/web/capture.js", "GET, HEAD"),
+    ],
+)
+async def test_another_method_is_told_those_there_are(api: RunningApi, method: str, path: str, allowed: str) -> None:
+    answer = await api.http.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == allowed
+
+
+async def test_what_the_reference_says_of_cases(api: RunningApi) -> None:
+    schemas = (await api.http.get("/openapi.json")).json()["components"]["schemas"]
+    changed = schemas["ChangedCaseBody"]["properties"]
+    nullable = [name for name, field in changed.items() if {"type": "null"} in field.get("anyOf", [])]
+    assert nullable == ["external_id"]
+    assert schemas["CaseState"]["enum"] == ["open", "completed", "expired", "cancelled"]
+    assert set(schemas["Standing"]["enum"]) >= {"pending", "verified", "redeemed", "declined"}

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
+from pathlib import Path
 from re import findall, search
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import httpx
 import pytest
 from PIL import Image, ImageFilter
+from pydantic import SecretStr
 from registry_office import CONVINCING, IMPOSTOR
 from running_service import RunningApi, registrant
 from typer.testing import CliRunner
@@ -18,7 +20,7 @@ from typer.testing import CliRunner
 from api.cli import app
 from api.console.access import CONTENT_POLICY, FORM_COOKIE, SESSION_COOKIE
 from api.console.pages import words
-from api.console.system import SHOWN, settings_shown
+from api.console.system import TEXTS_SHOWN, settings_shown
 from api.settings import Settings
 from benchmarks.phone.online import Phone
 from benchmarks.phone.person import Actor
@@ -461,7 +463,28 @@ def test_of_settings_that_may_hold_secrets_only_whether_they_are_set_is_shown() 
     assert len(shown) == len(Settings.model_fields)
     assert (shown["HEYAN_STORE_URL"], shown["HEYAN_AUDITOR_KEY"]) == (True, False)
     assert "hunter2" not in str(shown)
-    assert set(SHOWN) <= set(Settings.model_fields)
+    assert set(Settings.model_fields) >= TEXTS_SHOWN
+    hidden = {name for name, value in shown.items() if isinstance(value, bool)}
+    texts = ("STORE_URL", "RAY_ADDRESS", "AUTHORITY_URL", "SMS_URL", "SMTP_HOST", "SMTP_USER", "SMTP_FROM", "TRACES")
+    files = [name for name, field in Settings.model_fields.items() if field.annotation in {Path, Path | None}]
+    assert hidden == {f"HEYAN_{name.upper()}" for name in (*texts, *files, "report_url", "trusted_proxies")}
+
+
+def test_a_setting_that_comes_later_is_hidden_if_it_could_be_a_secret() -> None:
+    class Later(Settings):
+        token: SecretStr = SecretStr("hunter2")
+        collector: str = "https://user:hunter2@collector"
+        key: Path | None = Path("/hunter2")
+        keys: tuple[str, ...] = ("hunter2",)
+        mixed: str | int = "hunter2"
+        most: int | None = 7
+        way: Literal["short", "long"] | None = "short"
+
+    shown = settings_shown(Later())
+    assert "hunter2" not in str(shown)
+    assert [shown[f"HEYAN_{name}"] for name in ("TOKEN", "COLLECTOR", "KEY", "KEYS", "MIXED")] == [True] * 5
+    assert (shown["HEYAN_MOST"], shown["HEYAN_WAY"]) == ("7", "short")
+    assert (shown["HEYAN_LIVE_LOAD"], shown["HEYAN_LIVE_LATENCY_SECONDS"]) == ("0.7", "0.5")
 
 
 def test_operators_are_made_listed_and_revoked(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

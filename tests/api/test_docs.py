@@ -1,13 +1,16 @@
 """What the service can say and be asked is documented."""
 
 import ast
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from tomllib import loads
 from typing import Any
 
 from running_service import RunningApi
 
+from api.live_sessions import RESULT_SECONDS
 from api.problems import HTTP_CODES
 from verify.notices import CATALOGUE, PING
 from verify.reference_quality import quality_lines
@@ -88,6 +91,36 @@ async def test_every_body_has_an_example(api: RunningApi) -> None:
     schemas = openapi["components"]["schemas"]
     resolved = [schemas[body["$ref"].rsplit("/", 1)[-1]] if "$ref" in body else body for body in bodies]
     assert [schema["title"] for schema in resolved if not schema.get("examples")] == []
+
+
+async def test_it_is_said_whose_word_the_provenance_of_a_photo_is(api: RunningApi) -> None:
+    schemas = (await openapi_of(api))["components"]["schemas"]
+    told = [schemas[name]["properties"]["provenance"]["description"] for name in ("ReferenceBody", "SubjectBody")]
+    told += [(ROOT / "docs" / name).read_text("utf-8") for name in ("receipts.md", "limits.md", "authority.md")]
+    assert [text for text in told if "the client's own word" not in text] == []
+
+
+def test_when_a_result_leaves_is_documented() -> None:
+    text = (ROOT / "docs" / "stream.md").read_text("utf-8")
+    assert f"The result leaves {RESULT_SECONDS} seconds after the last frame" in text
+
+
+def test_which_package_may_import_which_is_documented() -> None:
+    contracts = loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = [layer.split(" | ") for layer in contracts[0]["layers"]]
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    table = text.split("| may import |")[1].split("\n\n")[0]
+    rows = {cells[1].strip(" `"): cells[-2] for line in table.splitlines() if len(cells := line.split("|")) > 3}
+    for number, packages in enumerate(layers):
+        below = {package for layer in layers[number + 1 :] for package in layer}
+        for package in packages:
+            assert set(re.findall(r"`(\w+)`", rows[package])) == below, package
+
+
+def test_how_many_people_two_cores_carry_is_as_measured() -> None:
+    measured = (ROOT / "docs" / "performance.md").read_text("utf-8").split("<!-- begin heyan-bench service -->")[1]
+    (knee,) = re.findall(r"^\| (\d+) \(knee\)", measured.split("<!-- end")[0], re.MULTILINE)
+    assert f"two cores carry {knee} people at once" in (ROOT / "docs" / "load.md").read_text("utf-8")
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -6,9 +6,11 @@ import pytest
 from registry_office import CONVINCING
 from running_service import RunningApi, registrant
 
+from api.preconditions import entity_tag
 from benchmarks.phone.online import Phone
 from benchmarks.phone.person import Actor
 from benchmarks.registration import Filing
+from verify.cases import case_view
 
 CANCEL = {"reason": "withdrawn"}
 OWNER = {
@@ -34,6 +36,11 @@ async def test_an_unchanged_case_is_not_sent_again(api: RunningApi, filing: Fili
     assert (other.status_code, other.json()["id"]) == (200, filing.id)
 
 
+async def test_the_tag_is_described(api: RunningApi) -> None:
+    answers = (await api.http.get("/openapi.json")).json()["paths"]["/v1/cases/{case_id}"]["get"]["responses"]
+    assert {status for status in answers if "ETag" in answers[status].get("headers", {})} == {"200", "304"}
+
+
 async def test_every_change_makes_another_tag(api: RunningApi, filing: Filing) -> None:
     tags = [await tag_of(api, filing)]
     phone = Phone(http=api.http, actor=Actor, rng=None)
@@ -47,6 +54,14 @@ async def test_every_change_makes_another_tag(api: RunningApi, filing: Filing) -
     tags.append(await tag_of(api, filing))
     assert len(set(tags)) == 4
     assert tags[-1] == await tag_of(api, filing)
+
+
+async def test_a_link_that_ran_out_makes_another_tag(api: RunningApi, filing: Filing) -> None:
+    await api.desk.invite(filing, filing.subjects[0])
+    file, now = await api.services.store.load(filing.id)
+    (link,) = file.invites.values()
+    tags = {entity_tag(case_view(file, now=at, epoch=0)) for at in (now, link.expires_at - 1, link.expires_at)}
+    assert len(tags) == 2
 
 
 @pytest.mark.parametrize("form", ["{tag}", '"other", {tag}', "*"])

@@ -46,6 +46,38 @@ async def test_a_failure_is_told_as_a_phone_would_be_told(desk: Registration, po
     assert answer.json() == {"outcome": "rejected", "reason": "not_verified", "state": "pending"}
 
 
+async def test_whoever_asks_for_the_case_sees_what_came_of_the_person(
+    desk: Registration, portraits: dict[str, bytes]
+) -> None:
+    told = {}
+    for name in ("Test Unclear", "Test Mismatch", "Test Interrupted", "Test Times Out"):
+        filing = await desk.open(named(name, portraits["person_a_1"]))
+        assert (await desk.state(filing))["subjects"][0]["last_attempt"] is None
+        await desk.http.post(path(filing))
+        (subject,) = (await desk.state(filing))["subjects"]
+        attempt, invite = subject["last_attempt"], subject["invite"]
+        told[name] = (subject["state"], attempt["outcome"], attempt["reason"])
+        assert attempt.keys() == {"outcome", "reason", "opened_at"}
+        assert (invite["state"], invite["attempts_left"]) == ("exchanged", 2)
+    assert told == {
+        "Test Unclear": ("pending", "referred", "use_window"),
+        "Test Mismatch": ("pending", "rejected", "not_verified"),
+        "Test Interrupted": ("pending", "retry", None),
+        "Test Times Out": ("pending", None, None),
+    }
+
+
+async def test_whoever_asks_for_the_case_finds_the_receipt(desk: Registration, portraits: dict[str, bytes]) -> None:
+    filing = await desk.open(named("Test Accepted", portraits["person_a_1"]))
+    await desk.http.post(path(filing))
+    (verified,) = (await desk.state(filing))["subjects"]
+    assert verified["verified_at"] < verified["valid_until"]
+    token = await desk.mint(filing, filing.subjects[0])
+    redeemed = await desk.redeem(filing, filing.subjects[0], token)
+    (subject,) = (await desk.state(filing))["subjects"]
+    assert (subject["receipt"], subject["valid_until"]) == (redeemed.json()["id"], None)
+
+
 async def test_with_if_match_the_whole_attempt_is_one_change(desk: Registration, portraits: dict[str, bytes]) -> None:
     filing = await desk.open(named("Test Accepted", portraits["person_a_1"]))
     tag = (await desk.http.get(f"/v1/cases/{filing.id}")).headers["etag"]

@@ -57,6 +57,14 @@ async def test_another_filing_is_refused_and_burns_nothing(
     assert (await api.desk.redeem(filing, filing.subjects[0], token)).status_code == 200
 
 
+@pytest.mark.parametrize("version", ["1", 1.5, True])
+async def test_a_version_of_the_roster_is_a_number(
+    api: RunningApi, filing: Filing, token: str, version: object
+) -> None:
+    refused = await api.desk.redeem(filing, filing.subjects[0], token, roster_version=version)
+    assert (refused.status_code, refused.json()["fields"][0]["field"]) == (422, "roster_version")
+
+
 async def test_of_many_redemptions_at_once_one_wins(api: RunningApi, filing: Filing, token: str) -> None:
     answers = await asyncio.gather(*(api.desk.redeem(filing, filing.subjects[0], token) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 19
@@ -130,6 +138,14 @@ async def test_looking_at_a_token_consumes_nothing(api: RunningApi, filing: Fili
     assert (await api.desk.redeem(filing, filing.subjects[0], token)).status_code == 200
     again = (await api.http.post("/v1/tokens/introspect", data={"token": token})).json()
     assert again == {"active": False}
+
+
+async def test_looking_again_under_the_same_key_is_answered_anew(api: RunningApi, filing: Filing, token: str) -> None:
+    path, key = "/v1/tokens/introspect", {"Idempotency-Key": "0a7b6a2e-6f0e-4c38-9f67-1f6a5fb5d1c1"}
+    assert (await api.http.post(path, data={"token": token}, headers=key)).json()["active"] is True
+    assert (await api.desk.redeem(filing, filing.subjects[0], token)).status_code == 200
+    again = await api.http.post(path, data={"token": token}, headers=key)
+    assert (again.json(), "idempotent-replayed" in again.headers) == ({"active": False}, False)
 
 
 async def test_another_client_learns_nothing_by_looking(api: RunningApi, token: str) -> None:

@@ -73,6 +73,28 @@ def test_a_redemption_whose_answer_was_lost_still_gives_the_receipt(heyan: Heyan
     assert heyan.redeem(case, subject, token) == heyan.redeem(case, subject, token)
 
 
+def test_a_whole_case_whose_answer_was_lost_still_gives_every_receipt(heyan: Heyan) -> None:
+    case = opened(heyan, subjects=[shareholder("E1"), shareholder("E2")])
+    for subject in case.subjects:
+        heyan.simulate(case.id, subject.id)
+    tokens = {subject.id: heyan.mint(case.id, subject.id) for subject in case.subjects}
+    first, again = heyan.redeem_together(case, tokens), heyan.redeem_together(case, tokens)
+    assert [receipt.claims["subject"] for receipt in first] == list(tokens)
+    assert again == first
+
+
+def test_a_case_tells_how_far_its_people_are(heyan: Heyan) -> None:
+    case = opened(heyan)
+    assert (case.subjects[0].last_attempt, case.subjects[0].invite) == (None, None)
+    assert heyan.simulate(case.id, case.subjects[0].id) == "accepted"
+    (verified,) = heyan.case(case.id).subjects
+    assert (verified.last_attempt.outcome, verified.last_attempt.reason) == ("accepted", None)
+    assert verified.invite.state == "exchanged"
+    assert verified.last_attempt.opened_at <= verified.verified_at < verified.valid_until
+    receipt = heyan.redeem(case, verified.id, heyan.mint(case.id, verified.id))
+    assert heyan.case(case.id).subjects[0].receipt == receipt.id
+
+
 def test_a_case_that_somebody_changed_is_not_cancelled_unseen(heyan: Heyan) -> None:
     seen = heyan.case(opened(heyan).id)
     invite = heyan.invite(seen.id, seen.subjects[0].id)

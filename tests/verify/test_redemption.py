@@ -12,6 +12,7 @@ from verify.casefile import CaseState, Rule
 from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, Unavailable
 from verify.store import LateError
 from verify.store_address import connect_to
+from verify.tokens import mintable
 
 
 async def one_verified(office: Office) -> tuple[str, object, str]:
@@ -124,12 +125,35 @@ async def test_a_redeemed_verification_mints_no_more(office: Office) -> None:
     assert caught.value.code in {"token_already_redeemed", "case_not_open"}
 
 
+async def test_minting_for_who_is_redeemed_tells_the_receipt(office: Office) -> None:
+    file, (subject, _) = await office.case(2)
+    token = await office.verified_token(file, subject)
+    receipt = await office.redemptions.redeem(office.client, token, restate(file, subject))
+    with pytest.raises(Conflict) as caught:
+        await office.tokens.mint(office.client, file.case.id, subject)
+    assert (caught.value.code, caught.value.receipt_id) == ("token_already_redeemed", receipt.id)
+
+
+async def test_minting_tells_no_receipt_of_another_client(office: Office) -> None:
+    file, (subject, _) = await office.case(2)
+    token = await office.verified_token(file, subject)
+    await office.redemptions.redeem(office.client, token, restate(file, subject))
+    redeemed, now = await office.store.load(file.case.id)
+    with pytest.raises(Conflict) as caught:
+        mintable(redeemed, replace(office.client, id="cli_x"), subject, now=now, epoch=0)
+    assert (caught.value.code, caught.value.receipt_id) == ("token_already_redeemed", None)
+
+
 async def test_cancelling_the_case_revokes(office: Office) -> None:
     token, file, subject = await one_verified(office)
     await office.cases.cancel(office.client, file.case.id, "withdrawn")
-    with pytest.raises(Gone) as caught:
+    with pytest.raises(Conflict, match=r"cancelled \(withdrawn\)") as caught:
         await office.redemptions.redeem(office.client, token, restate(file, subject))
-    assert caught.value.code == "verification_revoked"
+    assert caught.value.code == "case_not_open"
+    with pytest.raises(Conflict) as caught:
+        await office.redemptions.redeem_case(office.client, file.case.id, ((token, restate(file, subject)),))
+    assert caught.value.code == "case_not_open"
+    assert await looked_at(office, token) is None
 
 
 async def test_a_restored_backup_voids_tokens_and_verifications(office: Office) -> None:
@@ -163,6 +187,28 @@ async def test_people_are_redeemed_together_or_not_at_all(office: Office) -> Non
     receipts = await office.redemptions.redeem_case(office.client, file.case.id, tuple(tokens))
     assert len({receipt.id for receipt in receipts}) == 3
     assert (await office.file(file.case.id)).case.state is CaseState.COMPLETED
+
+
+async def test_a_lost_answer_about_a_whole_case_loses_no_receipt(office: Office) -> None:
+    file, people = await office.case(3)
+    await office.verify(file, *people)
+    tokens = tuple([(await office.mint(file, subject), restate(file, subject)) for subject in people])
+    receipts = await office.redemptions.redeem_case(office.client, file.case.id, tokens)
+    for order in (1, -1):
+        with pytest.raises(Conflict) as caught:
+            await office.redemptions.redeem_case(office.client, file.case.id, tokens[::order])
+        assert caught.value.code == "token_already_redeemed"
+        assert caught.value.receipt_ids == tuple(receipt.id for receipt in receipts)[::order]
+
+
+async def test_a_whole_case_of_which_one_is_redeemed_is_no_repetition(office: Office) -> None:
+    file, people = await office.case(2)
+    await office.verify(file, *people)
+    tokens = tuple([(await office.mint(file, subject), restate(file, subject)) for subject in people])
+    receipt = await office.redemptions.redeem(office.client, *tokens[1])
+    with pytest.raises(Conflict) as caught:
+        await office.redemptions.redeem_case(office.client, file.case.id, tokens)
+    assert (caught.value.receipt_id, caught.value.receipt_ids) == (receipt.id, ())
 
 
 @pytest.mark.parametrize("presented", [(0,), (0, 0)], ids=["too few", "one person twice"])
