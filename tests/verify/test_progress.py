@@ -1,5 +1,5 @@
 import pytest
-from registry_office import CONVINCING, IMPOSTOR, INTERRUPTED, Office, restate
+from registry_office import CONVINCING, IMPOSTOR, INTERRUPTED, Office, person, restate
 
 from verify.casefile import CaseFile, InviteState
 from verify.evidence import Evidence
@@ -86,3 +86,11 @@ async def test_what_was_revoked_counts_no_more(office: Office) -> None:
     await office.store.bump_epoch()
     void = await of(office, file, subject)
     assert (void.verified_at, void.valid_until, ended(void.last_attempt)) == (None, None, ("accepted", None))
+
+
+async def test_of_a_newcomer_nothing_is_told_that_was_of_whoever_stood_there(office: Office) -> None:
+    file, (subject,) = await office.case()
+    await office.sessions.finish(await office.claim(file, subject), IMPOSTOR)
+    await office.amendments.replace(office.client, file.case.id, subject, person(1))
+    newcomer = await of(office, file, subject)
+    assert (newcomer.last_attempt, newcomer.invite.state) == (None, InviteState.REVOKED)
