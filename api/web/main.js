@@ -22,12 +22,12 @@ function go(show) { again = show; show() }
 const loadTools = () => tools ??= Promise.all([import("./camera.js"), import("./capture.js"), import("./live.js")])
   .then((parts) => Object.assign({}, ...parts), () => { throw Object.assign(new Error(), { code: "network", reload: true }) });
 
-/** Do what may be refused; a refusal has a screen of its own. */
+/** Do what may be refused; a refusal has a screen of its own, and so has that of the next try. */
 async function attempt(work) {
   try { await work() } catch (error) {
     endCamera();
     if (error.device) go(() => device(error.device));
-    else go(() => problem(error.code ?? "other", error.reload ? () => location.reload() : work));
+    else go(() => problem(error.code ?? "other", error.reload ? () => location.reload() : () => attempt(work)));
     if (!error.device && !error.code) console.error(error);
   }
 }

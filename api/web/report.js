@@ -12,10 +12,11 @@ const time = (moment) => new Date(moment).toLocaleString(language === "zh" ? "zh
 /** Show a screen now, and again in the other language when that is chosen. */
 function go(show) { again = show; show() }
 
+/** Do what may be refused; a refusal has a screen of its own, and so has that of the next try. */
 async function attempt(work) {
   try { await work() } catch (error) {
-    if (!error.code) throw error;
-    go(() => problem(error.code, work));
+    go(() => problem(error.code ?? "other", () => attempt(work)));
+    if (!error.code) console.error(error);
   }
 }
 

@@ -1,7 +1,7 @@
 """The capture page in a real browser: the whole way from case to redeemed token, the unhappy ways, and its words."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from browser_phone import CHROMIUM, FAST_4G, PhoneBrowser, Scene, chromium, phone_browser
-from playwright.async_api import Browser, WebSocketRoute
+from playwright.async_api import Browser, Route, WebSocketRoute
 from prefix_proxy import proxying
 from running_service import RunningApi, registrant, running_api
 
@@ -139,9 +139,10 @@ PLAIN_CAMERA = """
 navigator.mediaDevices.getUserMedia = async () => {
   const canvas = document.createElement('canvas');
   canvas.getContext('2d');
-  return canvas.captureStream(5);
+  return window.filmed = canvas.captureStream(5);
 };
 """
+CAMERA = "filmed.getVideoTracks()[0].readyState"
 
 
 @needs_chromium
@@ -355,6 +356,71 @@ async def test_links_that_lead_nowhere_say_why(api: RunningApi, browser: Browser
         await phone.at("problem_invite_used")
         await phone.page.locator("#language").click()
         await phone.page.get_by_role("heading", name=words_in("zh")["problem"]["invite_used"][0]).wait_for()
+        phone.nothing_wrong()
+
+
+def refuse(code: str, status: int = 409, **headers: str) -> Callable[[Route], Awaitable[None]]:
+    """An answer of the service's form in its place."""
+    body = json.dumps({"code": code})
+    kind = "application/problem+json"
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(status=status, content_type=kind, headers=headers, body=body)
+
+    return answer
+
+
+async def to_ready(phone: PhoneBrowser, address: str) -> None:
+    await phone.page.goto(address)
+    await agree(phone)
+    await phone.tap("open_camera")
+    await phone.at("ready", look=False)
+
+
+async def trying_again(phone: PhoneBrowser) -> None:
+    """Until the answer to the next try is there."""
+    await phone.page.get_by_role("button", name=phone.words["again"]).click()
+    await phone.page.locator("#main button:disabled").wait_for(state="detached")
+
+
+@needs_chromium
+async def test_a_try_after_a_failed_try_tells_what_came_of_it(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, asked = words_in("zh"), "**/v1/invites/exchange"
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await to_ready(phone, await link(api, filing))
+        await phone.page.route(asked, lambda route: route.abort())
+        await phone.tap("start")
+        await phone.at("problem_network", look=False)
+        for _ in range(2):
+            await trying_again(phone)
+            await phone.at("problem_network", look=False)
+        await phone.page.unroute(asked)
+        await phone.page.route(asked, refuse("invite_used"))
+        await trying_again(phone)
+        await phone.at("problem_invite_used", look=False)
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_a_session_that_was_tried_again_and_fails_leaves_no_camera_on(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, sockets = words_in("zh"), list[WebSocketRoute]()
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.route_web_socket("**/stream", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+        await to_ready(phone, await link(api, filing))
+        await phone.page.route("**/v1/sessions", lambda route: route.abort())
+        await phone.tap("start")
+        await phone.at("problem_network", look=False)
+        await phone.page.unroute("**/v1/sessions")
+        await phone.tap("again")
+        await phone.at("live", look=False)
+        sockets[-1].send(json.dumps({"type": "problem", "code": "session_expired"}))
+        await sockets[-1].close()
+        await phone.at("problem_session_expired", look=False)
+        assert await phone.page.evaluate(CAMERA) == "ended"
         phone.nothing_wrong()
 
 

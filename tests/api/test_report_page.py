@@ -70,6 +70,26 @@ async def test_whoever_it_was_after_all_changes_nothing(api: RunningApi, browser
     assert not await disputed(api, filing)
 
 
+async def test_a_report_that_fails_twice_can_be_made_at_the_third_try(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, asked = words_in("zh"), "**/v1/disputes"
+    async with phone_browser(browser, str(api.http.base_url), words) as phone:
+        await phone.page.goto(await notice_of(api, filing))
+        await phone.at("report", look=False)
+        await phone.page.route(asked, lambda route: route.abort())
+        await phone.tap("report_button")
+        await phone.tap("report_sure")
+        await phone.at("problem_network")
+        await phone.tap("again")
+        await phone.page.locator("#main button:disabled").wait_for(state="detached")
+        await phone.page.unroute(asked)
+        await phone.tap("again")
+        await phone.at("reported", look=False)
+        phone.nothing_wrong()
+    assert await disputed(api, filing)
+
+
 async def test_links_that_lead_nowhere_say_why(api: RunningApi, browser: Browser) -> None:
     base = f"{str(api.http.base_url).rstrip('/')}/report"
     async with phone_browser(browser, base.removesuffix("report"), words_in("zh")) as phone:
