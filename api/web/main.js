@@ -11,6 +11,7 @@ const FOLLOW_SECONDS = 3;
 const onPhone = navigator.maxTouchPoints > 0;
 const chosen = { light: true, motions: "all", speech: false };
 let code = "", invite = null, grant = null, camera = null, capture = null, again = noLink, hidden = false, tools = null;
+let turn = { over: false };   // the present way from "start" to a result; over once it was stopped
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 const paragraph = (words, kind) => h("p", { class: kind }, words);
@@ -54,13 +55,27 @@ const begin = () => attempt(async () => {
   return go(invite.state === "issued" ? who : cameraNotice);
 });
 
-const decline = () => attempt(async () => {
+/** Give up what runs; nothing of it is shown any more. */
+function halt() {
+  turn.over = true;
   capture?.abort();
+}
+
+const stop = () => { halt(); endCamera(); go(stopped) };
+const decline = () => attempt(async () => {
   endCamera();
   await service.answerConsent(code, invite, false, language);
   go(declined);
 });
-const declineButton = () => button(say("decline"), decline, "quiet");
+const declineButton = (back = again) => button(say("decline"), () => { halt(); go(() => sureToDecline(back)) }, "quiet");
+
+/** The way back is where the finger was: who taps twice has declined nothing. */
+function sureToDecline(back) {
+  screen("decline_sure", say("decline_sure_title"), { children: [
+    h("ul", { class: "plain" }, say("decline_follows").map((words) => h("li", {}, words))),
+    actions(button(say("decline_sure"), decline, "second"), button(say("back"), () => go(back))),
+  ] });
+}
 
 /** To be on a phone instead: the same link as a QR code, until the phone has used it. */
 const handOffButton = (kind) => button(say("hand_off"), () => attempt(async () => {
@@ -71,7 +86,7 @@ const handOffButton = (kind) => button(say("hand_off"), () => attempt(async () =
 
 function handOff(drawn) {
   screen("hand_off", say("hand_off_title"), { children: [
-    qrDrawing(drawn), paragraph(say("hand_off_note")), actions(button(say("stay"), begin, "second"), declineButton()),
+    qrDrawing(drawn), paragraph(say("hand_off_note")), actions(button(say("stay"), begin, "second"), declineButton(begin)),
   ] });
 }
 
@@ -160,21 +175,30 @@ function ready() {
 const verify = () => attempt(async () => {
   again = () => {};
   hidden = false;
+  const mine = turn = { over: false };
+  const result = await session(mine).catch((error) => { if (!mine.over) throw error });
+  if (mine.over) return;
+  endCamera();
+  if (result) show(result);
+});
+
+async function session(mine) {
   if (!grant) {
     grant = (await service.exchange(code)).grant;
     kept.set(grant);
   }
   const { openCamera } = await loadTools();
   camera ??= await openCamera();
-  const result = await run(await openPatiently());
-  endCamera();
-  if (result) show(result);
-});
+  const opened = await openPatiently(mine);
+  if (opened) invite.attempts_left = opened.attempts_left;
+  return run(opened, mine);
+}
 
 /** Open a session; after several failures, or when it has too much to do, the service asks to wait: no attempt is taken. */
-async function openPatiently() {
-  for (let tried = 0; ; ) {
+async function openPatiently(mine) {
+  for (let tried = 0; !mine.over; ) {
     try { return await service.openSession(grant) } catch (error) {
+      if (mine.over) return null;
       if (BUSY.includes(error.code) && tried++ < SLOW_RETRIES) {
         waiting("busy_title", say("busy_note"));
       } else if (error.code === "attempts_too_fast" && error.retryAfter) {
@@ -183,13 +207,14 @@ async function openPatiently() {
       await pause(error.retryAfter ?? DEFAULT_WAIT);
     }
   }
+  return null;
 }
 
 /** Run a session; when all places are taken, nothing is burnt: wait and claim again. */
-async function run(opened) {
+async function run(opened, mine) {
   const { Capture, liveScreen } = await loadTools();
-  for (let tried = 0; ; tried++) {
-    const view = liveScreen({ stream: camera, speech: chosen.speech, stop: decline });
+  for (let tried = 0; !mine.over; tried++) {
+    const view = liveScreen({ stream: camera, speech: chosen.speech, stop });
     const show = (message) => {
       view.show(message);
       if (message.type === "done") { endCamera(); waiting("wait_title", say("wait_note")) }
@@ -201,6 +226,7 @@ async function run(opened) {
       await pause(error.retryAfter ?? DEFAULT_WAIT);
     } finally { capture = null }
   }
+  return null;
 }
 
 function waiting(title, note) {
@@ -243,6 +269,11 @@ function refused(reason, left) {
 
 function referred(reason) {
   screen("referred", say("referred_title"), { children: [mark("wait"), paragraph(say(`referred.${reason}`) ?? ""), windowCard(), wayBack()] });
+}
+
+function stopped() {
+  const left = invite.attempts_left;
+  screen("stopped", say("stopped_title"), { children: [mark("wait"), paragraph(say("stopped_note")), left < 1 && windowCard(), tryAgain(left)] });
 }
 
 function declined() {

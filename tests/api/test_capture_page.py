@@ -189,7 +189,7 @@ async def test_the_first_screen_is_there_soon_on_a_slow_phone(
 
 @needs_chromium
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_declining_takes_one_tap_also_after_consent(
+async def test_declining_asks_once_what_is_lost_also_after_consent(
     language: str, api: RunningApi, browser: Browser, filing: Filing
 ) -> None:
     words, way = words_in(language), f"{str(api.http.base_url).rstrip('/')}/about?filing=7"
@@ -197,11 +197,57 @@ async def test_declining_takes_one_tap_also_after_consent(
         await phone.page.goto(await link(api, filing, return_url=way))
         await agree(phone)
         await phone.tap("decline")
+        await phone.at("decline_sure")
+        await phone.tap("back")
+        await phone.at("camera", look=False)
+        assert (await api.desk.state(filing))["subjects"][0]["state"] == "pending"
+        await phone.tap("decline")
+        await phone.tap("decline_sure")
         await phone.at("declined")
         await phone.page.get_by_role("link", name=words["return"].replace("{requester}", "window 1")).click()
         await phone.page.wait_for_url(way)
         phone.nothing_wrong()
     assert (await api.desk.state(filing))["subjects"][0]["state"] == "declined"
+
+
+@needs_chromium
+async def test_stopping_a_session_declines_nothing(api: RunningApi, browser: Browser, filing: Filing) -> None:
+    words, sockets = words_in("zh"), list[WebSocketRoute]()
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.route_web_socket("**/stream", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+        await to_ready(phone, await link(api, filing))
+        await phone.tap("start")
+        await phone.at("live", look=False)
+        await phone.tap("stop")
+        await phone.at("stopped")
+        assert words["attempts_left"].replace("{n}", "2") in await phone.page.locator("#main").inner_text()
+        assert await phone.page.evaluate(CAMERA) == "ended"
+        subject = (await api.desk.state(filing))["subjects"][0]
+        assert (subject["state"], subject["reference_state"]) == ("pending", "template")
+        await phone.tap("retry_button")
+        await phone.at("live", look=False)
+        phone.nothing_wrong()
+
+
+@needs_chromium
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_whoever_has_declined_is_told_what_it_takes_to_verify_after_all(
+    language: str, api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, address = words_in(language), await link(api, filing)
+    path = f"/v1/cases/{filing.id}/subjects/{filing.subjects[0]}/invites"
+    async with phone_browser(browser, str(api.http.base_url), words, language=LANGUAGES[language]) as phone:
+        await phone.page.goto(address)
+        await phone.tap("decline")
+        await phone.tap("decline_sure")
+        await phone.at("declined", look=False)
+        assert (await api.http.post(path)).json()["code"] == "reference_gone"
+        anew = {"zh": "重新提交您的资料和证件照片", "en": "hand in your details and ID photo anew"}[language]
+        assert anew in await phone.page.locator("#main").inner_text()
+        await phone.page.reload()
+        await phone.at("problem_invite_revoked", look=False)
+        assert anew in await phone.page.locator("#main").inner_text()
+        phone.nothing_wrong()
 
 
 DROPPABLE = """
