@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hmac import compare_digest
 from typing import TypeVar
 
 from models.errors import FaceError, ImageError
@@ -26,7 +27,16 @@ from verify.cases import check_open, check_owner, find_subject, known_case
 from verify.clients import Client
 from verify.deputies import check_appointed, held_appointments
 from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, Unavailable
-from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
+from verify.identifiers import (
+    Entropy,
+    hash_secret,
+    is_secret,
+    link_code,
+    new_part,
+    new_secret,
+    parse_code,
+    secret_matches,
+)
 from verify.photo_source import NOTHING, NoPhotoError, PhotoDelayedError, PhotoSource, Sought
 from verify.reference_contract import check_comparable
 from verify.reference_quality import Reference
@@ -223,40 +233,45 @@ class Invites:
             await self._fetch(case_id, part, secret)
         return view
 
-    async def exchange(self, code: str) -> CaptureGrant:
+    async def exchange(self, code: str, *, grant_secret: str | None = None) -> CaptureGrant:
         """Burn the link for the right to open sessions.
 
+        `grant_secret`: of a phone that has drawn the secret itself; with the same one the exchange may be repeated
+        while the grant holds, and changes nothing more.
+
         Raises:
-            As `inspect`; Refused: `consent_required`. Conflict: `invite_used`, `reference_contract_mismatch` (the link
-            is not burnt). Invalid: `reference_unusable`.
+            As `inspect`; Refused: `consent_required`, `grant_invalid` if the time of the phone's own grant is up.
+            Conflict: `invite_used`, `reference_contract_mismatch` (the link is not burnt).
+            Invalid: `reference_unusable`, `grant_secret_invalid`.
             Unavailable: `reference_delayed` while an authority that holds the photo does not give it.
         """
         case_id, part, secret = _parsed(code)
         await self._fetch(case_id, part, secret)
         file, now = await self._load(case_id)
-        _, known = _live_invite(file, part, secret, now)
+        invite, known = _live_invite(file, part, secret, now)
+        chosen = new_secret(self.entropy) if grant_secret is None else _checked(grant_secret, secret)
+        if invite.state is InviteState.EXCHANGED:
+            return _same_grant(case_id, invite, chosen, now=now)
         await require_comparable(self.store, file, known.id, expected_contract=self.contract)
-        grant_secret = new_secret(self.entropy)
 
         def transition(file: CaseFile, now: float) -> Change[CaptureGrant]:
             invite, subject = _live_invite(file, part, secret, now)
             if invite.state is InviteState.ISSUED:
                 raise Refused("consent_required", "consent and intent must be confirmed before the camera opens")
             if invite.state is not InviteState.CONSENTED:
-                raise Conflict("invite_used", "this link was used already: ask for a new one")
+                raise _SupersededError
             if subject.reference_state is ReferenceState.AWAITED:
                 raise _delayed(RETRY_SECONDS)
             until = min(now + GRANT_SECONDS, file.case.deadline)
-            used = replace(
-                invite, state=InviteState.EXCHANGED, grant_hash=hash_secret(grant_secret), grant_expires_at=until
-            )
-            grant = CaptureGrant(
-                secret=link_code(case_id, part, grant_secret), attempts_left=used.attempts_left, expires_at=_time(until)
-            )
+            used = replace(invite, state=InviteState.EXCHANGED, grant_hash=hash_secret(chosen), grant_expires_at=until)
+            grant = _grant(case_id, used, chosen, until=until)
             event = Event(name="invite.exchanged", actor=f"subject:{subject.id}", details={"invite": part})
             return Change(after=file.with_(used), event=event, value=grant)
 
-        return await self._transact(case_id, transition)
+        try:
+            return await self._transact(case_id, transition)
+        except _SupersededError:
+            return await self.exchange(code, grant_secret=chosen)
 
     async def _decline(self, case_id: str, part: str, secret: str) -> InviteView:
         """Decline, or withdraw what was agreed to: a session that runs can no longer be accepted."""
@@ -445,6 +460,29 @@ def _live_invite(file: CaseFile, part: str, secret: str, now: float) -> tuple[In
     if now >= invite.expires_at:
         raise Gone("invite_expired", "this link has expired: ask for a new one")
     return invite, file.subjects[invite.subject_id]
+
+
+def _checked(grant_secret: str, link_secret: str) -> str:
+    """A secret that a phone has drawn: in the form of ours, and not the one that everybody has who has the link."""
+    if not is_secret(grant_secret) or compare_digest(grant_secret, link_secret):
+        message = "grant_secret must be 32 random bytes of its own, as 43 characters of base64url without padding"
+        raise Invalid("grant_secret_invalid", message)
+    return grant_secret
+
+
+def _same_grant(case_id: str, invite: Invite, secret: str, *, now: float) -> CaptureGrant:
+    """The grant that a link was exchanged for, for the phone that chose its secret."""
+    if not secret_matches(secret, invite.grant_hash) or invite.grant_expires_at is None:
+        raise Conflict("invite_used", "this link was used already: ask for a new one")
+    if now >= invite.grant_expires_at:
+        raise Refused("grant_invalid", "the time to verify with this link is up: ask for a new one")
+    return _grant(case_id, invite, secret, until=invite.grant_expires_at)
+
+
+def _grant(case_id: str, invite: Invite, secret: str, *, until: float) -> CaptureGrant:
+    return CaptureGrant(
+        secret=link_code(case_id, invite.id, secret), attempts_left=invite.attempts_left, expires_at=_time(until)
+    )
 
 
 def _usable(file: CaseFile, subject_id: str) -> list[Invite]:

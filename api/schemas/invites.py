@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from api.schemas.base import EXAMPLE_CASE, EXAMPLE_HASH, EXAMPLE_TIME, Body, Secret, Sha256
 from api.schemas.messages import MessageBody
+from verify.identifiers import FORM_OF_32_BYTES
 
 _CODE = "k3v9x2m7q4t8w6z1.p5r7t9v1.Zm9v…"
 
@@ -70,6 +71,21 @@ class InviteCode(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"code": _CODE}]})
 
     code: Secret
+
+
+class ExchangeBody(Body):
+    """The code of an invite, and the secret that its grant shall have."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": _CODE}]})
+
+    code: Secret
+    grant_secret: str | None = Field(
+        default=None,
+        pattern=f"^{FORM_OF_32_BYTES}$",
+        repr=False,
+        description="32 random bytes of the phone's own in base64url without padding, never the link's: with the same "
+        "ones the exchange may be repeated while the grant holds. Left out, the service draws them, once",
+    )
 
 
 class ConsentBody(Body):

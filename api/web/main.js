@@ -8,6 +8,7 @@ const SLOW_RETRIES = 6;
 const DEFAULT_WAIT = 3;
 const BUSY = ["overloaded", "draining"];
 const FOLLOW_SECONDS = 3;
+const ENDS = ["invite_used", "invite_unknown", "invite_revoked", "invite_expired", "grant_invalid", "attempts_exhausted", "already_verified", "case_not_open"];
 const onPhone = navigator.maxTouchPoints > 0;
 const chosen = { light: true, motions: "all", speech: false };
 let code = "", invite = null, grant = null, camera = null, capture = null, again = noLink, hidden = false, tools = null;
@@ -27,6 +28,7 @@ const loadTools = () => tools ??= Promise.all([import("./camera.js"), import("./
 async function attempt(work) {
   try { await work() } catch (error) {
     endCamera();
+    if (ENDS.includes(error.code)) kept.forget();
     if (error.device) go(() => device(error.device));
     else go(() => problem(error.code ?? "other", error.reload ? () => location.reload() : () => attempt(work)));
     if (!error.device && !error.code) console.error(error);
@@ -38,11 +40,22 @@ function endCamera() {
   camera = null;
 }
 
+/** The secret that this phone has drawn for the link's grant: with it a lost answer is asked for again, and a closed page goes on. */
 const kept = {
-  key: () => `heyan-grant-${code}`,
-  get: () => { try { return sessionStorage.getItem(kept.key()) } catch { return null } },
-  set: (secret) => { try { sessionStorage.setItem(kept.key(), secret) } catch { /* not kept: a reload needs a new link */ } },
+  drawn: null,
+  key: () => `heyan-grant-${code.split(".", 2).join(".")}`,
+  get: () => { try { return localStorage.getItem(kept.key()) } catch { return kept.drawn } },
+  draw: () => {
+    kept.drawn = kept.get() ?? newSecret();
+    try { localStorage.setItem(kept.key(), kept.drawn) } catch { /* not kept: good until the page is closed */ }
+    return kept.drawn;
+  },
+  forget: () => { kept.drawn = null; try { localStorage.removeItem(kept.key()) } catch { /* nothing was kept */ } },
 };
+/** 32 random bytes in base64url. */
+const newSecret = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))
+  .replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
+const exchange = async (secret) => { grant = (await service.exchange(code, secret)).grant };
 
 const begin = () => attempt(async () => {
   code = location.hash.slice(1);
@@ -50,8 +63,8 @@ const begin = () => attempt(async () => {
   const look = firstLook ?? service.inspect(code);
   firstLook = null;
   invite = await look;
-  grant = kept.get();
-  if (invite.state === "exchanged" && !grant) return go(() => problem("invite_used"));
+  if (invite.state === "exchanged" && !kept.get()) return go(() => problem("invite_used"));
+  if (invite.state === "exchanged") await exchange(kept.get());
   return go(invite.state === "issued" ? who : cameraNotice);
 });
 
@@ -65,6 +78,7 @@ const stop = () => { halt(); endCamera(); go(stopped) };
 const decline = () => attempt(async () => {
   endCamera();
   await service.answerConsent(code, invite, false, language);
+  kept.forget();
   go(declined);
 });
 const declineButton = (back = again) => button(say("decline"), () => { halt(); go(() => sureToDecline(back)) }, "quiet");
@@ -95,7 +109,7 @@ async function followPhone() {
   const here = again;
   for (;;) {
     await pause(FOLLOW_SECONDS);
-    if (again !== here || kept.get()) return;
+    if (again !== here || grant) return;
     const state = await service.inspect(code).then((seen) => seen.state, (error) => error.code === "network" ? "" : "gone");
     if (again !== here) return;
     if (state === "exchanged") return go(handedOver);
@@ -183,10 +197,7 @@ const verify = () => attempt(async () => {
 });
 
 async function session(mine) {
-  if (!grant) {
-    grant = (await service.exchange(code)).grant;
-    kept.set(grant);
-  }
+  if (!grant) await exchange(kept.draw());
   const { openCamera } = await loadTools();
   camera ??= await openCamera();
   const opened = await openPatiently(mine);
@@ -237,6 +248,7 @@ const windowCard = () => card(h("h2", {}, say("window_title")), paragraph(say("w
   invite && h("dl", {}, h("dt", {}, say("case")), h("dd", {}, invite.case_id)));
 
 function show({ outcome, reason, attempts_left: left }) {
+  if (outcome === "accepted" || left < 1) kept.forget();
   go({ accepted: done, retry: () => retry(reason, left), rejected: () => refused(reason, left),
     referred: () => referred(reason) }[outcome] ?? (() => problem("other")));
 }

@@ -449,6 +449,46 @@ async def test_a_try_after_a_failed_try_tells_what_came_of_it(
         phone.nothing_wrong()
 
 
+KEPT = "Object.keys(localStorage).filter((key) => key.startsWith('heyan-grant-'))"
+
+
+@needs_chromium
+async def test_a_lost_answer_or_a_closed_page_costs_no_link(api: RunningApi, browser: Browser, filing: Filing) -> None:
+    words, address = words_in("zh"), await link(api, filing)
+    sockets: list[WebSocketRoute] = []
+
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.context.route_web_socket("**/stream", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+        await to_ready(phone, address)
+        await phone.page.route("**/v1/invites/exchange", lose)
+        await phone.tap("start")
+        await phone.at("problem_network", look=False)
+        await phone.page.unroute("**/v1/invites/exchange")
+        await phone.tap("again")
+        await phone.at("live", look=False)
+        assert address.split(".")[-1] not in str(await phone.page.evaluate("JSON.stringify(localStorage)"))
+        context = phone.page.context
+        await phone.page.close()
+        phone.page = await context.new_page()
+        await phone.page.add_init_script(PLAIN_CAMERA)
+        await phone.page.goto(address)
+        await phone.at("camera", look=False)
+        await phone.tap("open_camera")
+        await phone.tap("start")
+        await phone.at("live", look=False)
+        assert len(await phone.page.evaluate(KEPT)) == 1
+        await phone.tap("stop")
+        await phone.tap("decline")
+        await phone.tap("decline_sure")
+        await phone.at("declined", look=False)
+        assert await phone.page.evaluate(KEPT) == []
+        phone.nothing_wrong()
+
+
 @needs_chromium
 async def test_a_session_that_was_tried_again_and_fails_leaves_no_camera_on(
     api: RunningApi, browser: Browser, filing: Filing
