@@ -303,19 +303,29 @@ function problem(name, work = begin) {
   ] });
 }
 
+/** Put a field's text on the clipboard; whether it is there. It stays selected for whoever must do it by hand. */
+async function copied(field) {
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+    return true;
+  } catch { return document.execCommand("copy") }
+}
+
 function device(name) {
   const [title, note] = say(`device.${name}`);
   const link = h("input", { readonly: true, value: location.href, "aria-label": say("copy") });
+  const byHand = h("p", { role: "status" });
   const copy = async (pressed) => {
-    link.select();
-    await navigator.clipboard?.writeText(location.href).catch(() => {});
-    if (!navigator.clipboard) document.execCommand("copy");
-    pressed.textContent = say("copied");
+    const done = await copied(link);
+    pressed.textContent = say(done ? "copied" : "copy");
+    byHand.textContent = done ? "" : say("copy_by_hand");
   };
+  const hopeless = name === "unsupported" || (name === "in_app" && !navigator.mediaDevices);
   const elsewhere = ["in_app", "unsupported", "no_camera", "rear"].includes(name);
   screen(`device_${name}`, title, { children: [
-    mark("wait"), paragraph(note), elsewhere && link, windowCard(),
-    actions(elsewhere && button(say("copy"), copy), elsewhere && name !== "in_app" && handOffButton("second"), !["in_app", "unsupported"].includes(name)
+    mark("wait"), paragraph(note), elsewhere && [link, byHand], windowCard(),
+    actions(elsewhere && button(say("copy"), copy), elsewhere && name !== "in_app" && handOffButton("second"), !hopeless
       && button(say("again"), () => go(cameraNotice), elsewhere ? "second" : ""), declineButton()),
   ] });
 }

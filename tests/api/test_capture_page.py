@@ -351,6 +351,7 @@ async def test_each_trouble_with_the_camera_is_explained(api: RunningApi, browse
         "rear": {"script": REAR},
         "unsupported": {"script": WITHOUT},
         "in_app": {"script": WITHOUT, "user_agent": WECHAT},
+        "in_app ": {"script": FAILING % "NotAllowedError", "user_agent": WECHAT},
     }
     words, address = words_in("zh"), await link(api, filing)
     for number, (name, options) in enumerate(troubles.items()):
@@ -360,8 +361,39 @@ async def test_each_trouble_with_the_camera_is_explained(api: RunningApi, browse
                 await agree(phone)
             await phone.at("camera", look=False)
             await phone.tap("open_camera")
-            await phone.at(f"device_{name}")
+            await phone.at(f"device_{name.strip()}")
             phone.nothing_wrong()
+
+
+CLIPBOARD = """
+Object.defineProperty(navigator, 'clipboard', {value: {writeText: async (text) => { window.taken = text }}});
+"""
+NO_CLIPBOARD = """
+const none = {writeText: async () => { throw new DOMException('no', 'NotAllowedError') }};
+Object.defineProperty(navigator, 'clipboard', {value: none});
+document.execCommand = () => false;
+"""
+
+
+@needs_chromium
+@pytest.mark.parametrize(("script", "words_then"), [(CLIPBOARD, "copied"), (NO_CLIPBOARD, "copy_by_hand")])
+async def test_a_link_counts_as_copied_only_if_it_was(
+    script: str, words_then: str, api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, address, refused = words_in("zh"), await link(api, filing), FAILING % "NotAllowedError"
+    options: dict[str, Any] = {"script": f"{script};{refused}", "user_agent": WECHAT}
+    async with phone_browser(browser, str(api.http.base_url), words, **options) as phone:
+        await phone.page.goto(address)
+        await agree(phone)
+        await phone.tap("open_camera")
+        await phone.at("device_in_app", look=False)
+        await phone.tap("copy")
+        await phone.page.get_by_text(words[words_then]).wait_for()
+        await phone.check(words_then)
+        assert (words["copied"] in await phone.page.locator("#main").inner_text()) is (words_then == "copied")
+        assert await phone.page.evaluate("window.taken") == (address if words_then == "copied" else None)
+        assert await phone.page.locator("#main button:disabled").count() == 0
+        phone.nothing_wrong()
 
 
 @needs_chromium
