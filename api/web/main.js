@@ -5,6 +5,7 @@ import * as service from "./service.js";
 import { language, say, useLanguages } from "./words.js";
 
 const SLOW_RETRIES = 6;
+const TAP_SECONDS = 30;   // whoever waited longer may have put the phone away: they begin with a tap
 const DEFAULT_WAIT = 3;
 const BUSY = ["overloaded", "draining"];
 const FOLLOW_SECONDS = 3;
@@ -12,7 +13,7 @@ const ENDS = ["invite_used", "invite_unknown", "invite_revoked", "invite_expired
 const onPhone = navigator.maxTouchPoints > 0;
 const chosen = { light: true, motions: "all", speech: false };
 let code = "", invite = null, grant = null, camera = null, capture = null, again = noLink, hidden = false, tools = null;
-let turn = { over: false };   // the present way from "start" to a result; over once it was stopped
+let turn = { over: false, waited: 0 };   // the present way from "start" to a result; over once it was stopped
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 const paragraph = (words, kind) => h("p", { class: kind }, words);
@@ -159,11 +160,12 @@ function option(words, checked, change) {
   return h("label", { class: "option" }, box, h("span", {}, words));
 }
 
+const film = () => attempt(async () => {
+  camera = await (await loadTools()).openCamera();
+  go(ready);
+});
+
 function cameraNotice() {
-  const open = () => attempt(async () => {
-    camera = await (await loadTools()).openCamera();
-    go(ready);
-  });
   screen("camera", say("camera_title"), { step: 4, children: [
     h("ul", { class: "plain" }, say("camera_todo").map((words) => h("li", {}, words))),
     h("section", { class: "card warning" }, h("h2", {}, say("light_warning_title")), paragraph(say("light_warning")),
@@ -171,25 +173,25 @@ function cameraNotice() {
     card(option(say("without_turns"), chosen.motions !== "all", (on) => { chosen.motions = on ? "without_turns" : "all" }),
       window.speechSynthesis && option(say("speech"), chosen.speech, (on) => { chosen.speech = on }),
       paragraph(say("both_out"), "soft")),
-    actions(button(say("open_camera"), open), declineButton()),
+    actions(button(say("open_camera"), film), declineButton()),
   ] });
 }
 
-function ready() {
+function ready(start = verify) {
   const video = h("video", { autoplay: true, playsinline: true, "aria-hidden": "true" });
   video.muted = true;
   video.srcObject = camera;
   video.play().catch(() => {});
   screen("ready", say("ready_title"), { step: 4, children: [
     paragraph(say("ready_note")), h("div", { class: "stage" }, h("div", { class: "view" }, video)),
-    actions(button(say("start"), verify), declineButton()), h("p", { id: "upright" }, say("upright")),
+    actions(button(say("start"), start), declineButton(() => ready())), h("p", { id: "upright" }, say("upright")),
   ] });
 }
 
 const verify = () => attempt(async () => {
   again = () => {};
   hidden = false;
-  const mine = turn = { over: false };
+  const mine = turn = { over: false, waited: 0 };
   const result = await session(mine).catch((error) => { if (!mine.over) throw error });
   if (mine.over) return;
   endCamera();
@@ -207,24 +209,65 @@ async function session(mine) {
 
 /** Open a session; after several failures, or when it has too much to do, the service asks to wait: no attempt is taken. */
 async function openPatiently(mine) {
-  for (let tried = 0; !mine.over; ) {
+  for (let tried = 0; !mine.over; tried++) {
     try { return await service.openSession(grant) } catch (error) {
       if (mine.over) return null;
-      if (BUSY.includes(error.code) && tried++ < SLOW_RETRIES) {
-        waiting("busy_title", say("busy_note"));
-      } else if (error.code === "attempts_too_fast" && error.retryAfter) {
-        waiting("wait_title", say("slow_note", { seconds: error.retryAfter }));
-      } else throw error;
-      await pause(error.retryAfter ?? DEFAULT_WAIT);
+      if (error.code === "attempts_too_fast" && error.retryAfter) rest(error.retryAfter);
+      else if (BUSY.includes(error.code) && tried < SLOW_RETRIES) await queue(error, mine);
+      else throw error;
     }
   }
   return null;
+}
+
+/** Wait for a place. */
+async function queue(error, mine) {
+  const seconds = error.retryAfter ?? DEFAULT_WAIT;
+  waiting("busy_title", say("busy_note"), actions(button(say("stop"), stop, "second")));
+  await pause(seconds);
+  mine.waited += seconds;
+}
+
+/** A pause that the service asks for: without the camera, with a way out. */
+async function rest(seconds) {
+  const until = Date.now() + seconds * 1000, show = () => resting(until);
+  halt();
+  endCamera();
+  for (go(show); again === show && Date.now() < until; await pause(Math.min(1, (until - Date.now()) / 1000))) tellLeft(until);
+  if (again === show) return seconds > TAP_SECONDS ? go(rested) : verify();
+}
+
+function tellLeft(until) {
+  const seconds = Math.max(0, Math.round((until - Date.now()) / 1000));
+  document.getElementById("left").textContent = say("rest_left", { minutes: Math.floor(seconds / 60), seconds: seconds % 60 });
+}
+
+function resting(until) {
+  screen("resting", say("rest_title"), { children: [
+    mark("wait"), paragraph(say("rest_note")), card(h("p", { id: "left", role: "timer" })), windowCard(),
+    actions(button(say("stop"), stop, "second")),
+  ] });
+  tellLeft(until);
+}
+
+function rested() {
+  screen("rested", say("rested_title"), { children: [
+    mark("yes"), paragraph(say("rested_note")), actions(button(say("open_camera"), film), declineButton()),
+  ] });
+}
+
+/** The camera's picture again, until somebody taps: whoever stops instead never comes back here. */
+async function tapped(mine) {
+  await new Promise((tap) => go(() => ready(tap)));
+  again = () => {};
+  mine.waited = 0;
 }
 
 /** Run a session; when all places are taken, nothing is burnt: wait and claim again. */
 async function run(opened, mine) {
   const { Capture, liveScreen } = await loadTools();
   for (let tried = 0; !mine.over; tried++) {
+    if (mine.waited > TAP_SECONDS) await tapped(mine);
     const view = liveScreen({ stream: camera, speech: chosen.speech, stop });
     const show = (message) => {
       view.show(message);
@@ -233,15 +276,14 @@ async function run(opened, mine) {
     capture = new Capture({ opened, video: view.video, claim: { light: chosen.light, motions: chosen.motions }, show });
     try { return await capture.run() } catch (error) {
       if (!BUSY.includes(error.code) || tried >= SLOW_RETRIES) throw error;
-      waiting("busy_title", say("busy_note"));
-      await pause(error.retryAfter ?? DEFAULT_WAIT);
+      await queue(error, mine);
     } finally { capture = null }
   }
   return null;
 }
 
-function waiting(title, note) {
-  screen("waiting", say(title), { children: [h("div", { class: "spinner", "aria-hidden": "true" }), h("p", { role: "status" }, note)] });
+function waiting(title, note, out) {
+  screen("waiting", say(title), { children: [h("div", { class: "spinner", "aria-hidden": "true" }), h("p", { role: "status" }, note), out] });
 }
 
 const windowCard = () => card(h("h2", {}, say("window_title")), paragraph(say("window_note")),

@@ -250,6 +250,82 @@ async def test_whoever_has_declined_is_told_what_it_takes_to_verify_after_all(
         phone.nothing_wrong()
 
 
+@needs_chromium
+async def test_a_long_pause_is_counted_down_without_the_camera_and_ends_with_a_tap(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words = words_in("zh")
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.clock.install()
+        await to_ready(phone, await link(api, filing))
+        await phone.page.route("**/v1/sessions", refuse("attempts_too_fast", 429, **{"retry-after": "3600"}))
+        await phone.tap("start")
+        await phone.at("resting")
+        assert await phone.page.evaluate(CAMERA) == "ended"
+        seen = await phone.page.locator("#main").inner_text()
+        assert words["wait_title"] not in seen
+        assert filing.id in seen
+        await phone.page.clock.fast_forward("58:00")
+        await phone.page.get_by_role("timer").get_by_text(" 1 分 ").wait_for()
+        await phone.page.unroute("**/v1/sessions")
+        await phone.page.clock.fast_forward("02:05")
+        await phone.at("rested")
+        await phone.tap("open_camera")
+        await phone.at("ready", look=False)
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_a_short_pause_goes_on_by_itself_and_can_be_left(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words = words_in("zh")
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.clock.install()
+        await to_ready(phone, await link(api, filing))
+        await phone.page.route("**/v1/sessions", refuse("attempts_too_fast", 429, **{"retry-after": "30"}))
+        await phone.tap("start")
+        await phone.at("resting", look=False)
+        await phone.tap("stop")
+        await phone.at("stopped", look=False)
+        await phone.page.clock.fast_forward("01:00")
+        await phone.at("stopped", look=False)
+        await phone.tap("retry_button")
+        await phone.at("resting", look=False)
+        await phone.page.unroute("**/v1/sessions")
+        await phone.page.clock.fast_forward("00:31")
+        await phone.at("live", look=False)
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_waiting_for_a_place_can_be_left_and_after_long_one_taps(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words = words_in("zh")
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.clock.install()
+        await to_ready(phone, await link(api, filing))
+        await phone.page.route("**/v1/sessions", refuse("overloaded", 503, **{"retry-after": "20"}))
+        await phone.tap("start")
+        await phone.at("waiting")
+        await phone.tap("stop")
+        await phone.at("stopped", look=False)
+        assert await phone.page.evaluate(CAMERA) == "ended"
+        async with phone.page.expect_response("**/v1/sessions"):
+            await phone.tap("retry_button")
+        for _ in range(2):
+            await phone.at("waiting", look=False)
+            async with phone.page.expect_response("**/v1/sessions"):
+                await phone.page.clock.fast_forward("00:21")
+        await phone.page.unroute("**/v1/sessions")
+        await phone.page.clock.fast_forward("00:21")
+        await phone.at("ready", look=False)
+        await phone.tap("start")
+        await phone.at("live", look=False)
+        phone.nothing_wrong()
+
+
 DROPPABLE = """
 const Real = WebSocket;
 window.WebSocket = class extends Real { constructor(...given) { super(...given); window.lastSocket = this } };
