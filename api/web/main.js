@@ -160,8 +160,21 @@ function option(words, checked, change) {
   return h("label", { class: "option" }, box, h("span", {}, words));
 }
 
+/** A camera that films; the phone, or another app, may take it away at any time. */
+async function useCamera() {
+  if (camera?.getVideoTracks()[0].readyState === "live") return;
+  const opened = camera = await (await loadTools()).openCamera();
+  opened.getVideoTracks()[0].addEventListener("ended", () => { if (camera === opened) cameraLost() });
+}
+
+function cameraLost() {
+  halt();
+  endCamera();
+  go(() => device("ended"));
+}
+
 const film = () => attempt(async () => {
-  camera = await (await loadTools()).openCamera();
+  await useCamera();
   go(ready);
 });
 
@@ -200,8 +213,7 @@ const verify = () => attempt(async () => {
 
 async function session(mine) {
   if (!grant) await exchange(kept.draw());
-  const { openCamera } = await loadTools();
-  camera ??= await openCamera();
+  await useCamera();
   const opened = await openPatiently(mine);
   if (opened) invite.attempts_left = opened.attempts_left;
   return run(opened, mine);
@@ -373,7 +385,8 @@ function device(name) {
 }
 
 document.addEventListener("visibilitychange", () => { if (document.hidden && capture) hidden = true });
-addEventListener("hashchange", begin);
+// Another link is another person's way, or another filing's: nothing of this one is taken along.
+addEventListener("hashchange", () => { halt(); endCamera(); location.reload() });
 // The link is looked at while the words still come: on a slow network that is one way less.
 let firstLook = location.hash.length > 1 ? service.inspect(location.hash.slice(1)) : null;
 firstLook?.catch(() => {});

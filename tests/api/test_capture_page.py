@@ -441,6 +441,66 @@ async def test_each_trouble_with_the_camera_is_explained(api: RunningApi, browse
             phone.nothing_wrong()
 
 
+LOSE_CAMERA = """
+(() => { const [track] = filmed.getTracks(); track.stop(); track.dispatchEvent(new Event('ended')) })()
+"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("at", ["ready", "live"])
+async def test_a_camera_that_ends_is_noticed_and_opened_anew(
+    at: str, api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, sockets = words_in("zh"), list[WebSocketRoute]()
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.route_web_socket("**/stream", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+        await to_ready(phone, await link(api, filing))
+        if at == "live":
+            await phone.tap("start")
+            await phone.at("live", look=False)
+        await phone.page.evaluate(LOSE_CAMERA)
+        await phone.at("device_ended")
+        await phone.tap("again")
+        await phone.tap("open_camera")
+        await phone.at("ready", look=False)
+        assert await phone.page.evaluate(CAMERA) == "live"
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_a_camera_that_ended_unnoticed_is_opened_again_for_a_session(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    async with phone_browser(browser, str(api.http.base_url), words_in("zh"), script=PLAIN_CAMERA) as phone:
+        await to_ready(phone, await link(api, filing))
+        await phone.page.evaluate("filmed.getTracks()[0].stop()")
+        await phone.tap("start")
+        await phone.at("live", look=False)
+        assert await phone.page.evaluate(CAMERA) == "live"
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_another_link_in_the_same_tab_takes_nothing_along(
+    api: RunningApi, browser: Browser, filing: Filing, portraits: dict[str, bytes]
+) -> None:
+    words, sockets = words_in("zh"), list[WebSocketRoute]()
+    other = await api.desk.open(registrant(portraits["person_b_1"], id_number="E22345674"))
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.route_web_socket("**/stream", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+        await phone.page.goto(await link(api, filing))
+        await agree(phone)
+        await phone.page.get_by_text(words["without_turns"]).click()
+        await phone.tap("open_camera")
+        await phone.tap("start")
+        await phone.at("live", look=False)
+        await phone.page.goto(await link(api, other))
+        await agree(phone)
+        assert await phone.page.locator("input:checked").count() == 0
+        assert await phone.page.evaluate("window.filmed") is None
+        phone.nothing_wrong()
+
+
 CLIPBOARD = """
 Object.defineProperty(navigator, 'clipboard', {value: {writeText: async (text) => { window.taken = text }}});
 """
