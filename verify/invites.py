@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hmac import compare_digest
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from models.errors import FaceError, ImageError
 from verify.actions import ACTIONS, ROLES
@@ -60,6 +60,9 @@ NOT_ON_RECORD = "not_on_record"
 """Why there is no template: an authority has no photo for this number and name."""
 NO_BLOBS: Mapping[str, bytes | None] = {}
 
+Ended = Literal["already_verified", "reference_unusable", "reference_gone", "attempts_exhausted"]
+"""What is final for the person of a link: the codes with which the next step would be refused."""
+
 Accompany = Callable[[CaseFile, Invite, str], tuple[Message, ...]]
 """The messages that go out with a new invite, by its code: stored by the same commit (`verify.messenger`)."""
 
@@ -104,6 +107,8 @@ class InviteView:
     attempts_left: int
     return_url: str | None
     """Back into the client's flow."""
+    ended: Ended | None = None
+    """Why the link can lead to nothing more, if it cannot; of `inspect` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +201,7 @@ class Invites:
         return await self.store.transact(known_case(case_id), transition, durable=accompany is not nothing)
 
     async def inspect(self, code: str) -> InviteView:
-        """What the link is for; burns nothing, may be asked any number of times.
+        """What the link is for, and whether it is at its end; burns nothing, may be asked any number of times.
 
         Raises:
             NotFound: `invite_unknown`. Gone: `invite_expired`, `invite_revoked`. Conflict: `case_not_open`.
@@ -204,7 +209,8 @@ class Invites:
         case_id, part, secret = _parsed(code)
         file, now = await self._load(case_id)
         invite, subject = _live_invite(file, part, secret, now)
-        return _view(file.case, subject, invite)
+        verified = is_verified(file, subject.id, now=now, epoch=await self.store.epoch())
+        return replace(_view(file.case, subject, invite), ended=_ended(subject, invite, verified=verified))
 
     async def consent(self, code: str, given: ConsentGiven) -> InviteView:
         """Record consent and intent; the encrypted photo becomes a template. Declining, at any step, erases either.
@@ -497,6 +503,17 @@ def _check_can_verify(file: CaseFile, subject: Subject, *, now: float, epoch: in
         raise Gone(
             "reference_gone", f"the subject's ID photo is {subject.reference_state.value}: replace the subject with one"
         )
+
+
+def _ended(subject: Subject, invite: Invite, *, verified: bool) -> Ended | None:
+    """What is final. How an attempt ended is not told here: only that there can be no other."""
+    if verified:
+        return "already_verified"
+    if subject.reference_state is ReferenceState.UNUSABLE:
+        return "reference_unusable"
+    if subject.reference_state is ReferenceState.ERASED:
+        return "reference_gone"
+    return "attempts_exhausted" if invite.attempts_left < 1 else None
 
 
 def _check_texts(case: Case, subject: Subject, given: ConsentGiven) -> None:

@@ -72,6 +72,7 @@ def _invite_body(view: InviteView) -> InviteBody:
         expires_at=view.expires_at,
         attempts_left=view.attempts_left,
         return_url=view.return_url,
+        ended=view.ended,
     )
 
 

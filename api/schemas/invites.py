@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 from api.schemas.base import EXAMPLE_CASE, EXAMPLE_HASH, EXAMPLE_TIME, Body, Secret, Sha256
 from api.schemas.messages import MessageBody
 from verify.identifiers import FORM_OF_32_BYTES
+from verify.invites import Ended
 
 _CODE = "k3v9x2m7q4t8w6z1.p5r7t9v1.Zm9v…"
 
@@ -184,6 +185,7 @@ class InviteBody(Body):
                     "expires_at": EXAMPLE_TIME,
                     "attempts_left": 3,
                     "return_url": "https://registry.example/filings/7",
+                    "ended": None,
                 }
             ]
         }
@@ -202,3 +204,4 @@ class InviteBody(Body):
     expires_at: datetime
     attempts_left: int
     return_url: str | None = Field(description="where a page offers to go at the end, if the client has said so")
+    ended: Ended | None = Field(description="of `inspect`: why the link can lead to nothing more, if it cannot")

@@ -25,6 +25,9 @@ function go(show) { again = show; show() }
 const loadTools = () => tools ??= Promise.all([import("./camera.js"), import("./capture.js"), import("./live.js")])
   .then((parts) => Object.assign({}, ...parts), () => { throw Object.assign(new Error(), { code: "network", reload: true }) });
 
+/** The last screen of a link. */
+function end(show) { kept.forget(); go(show) }
+
 /** Do what may be refused; a refusal has a screen of its own, and so has that of the next try. */
 async function attempt(work) {
   try { await work() } catch (error) {
@@ -64,6 +67,7 @@ const begin = () => attempt(async () => {
   const look = firstLook ?? service.inspect(code);
   firstLook = null;
   invite = await look;
+  if (invite.ended) return end(invite.ended === "already_verified" ? done : () => problem(invite.ended));
   if (invite.state === "exchanged" && !kept.get()) return go(() => problem("invite_used"));
   if (invite.state === "exchanged") await exchange(kept.get());
   return go(invite.state === "issued" ? who : cameraNotice);
@@ -79,8 +83,7 @@ const stop = () => { halt(); endCamera(); go(stopped) };
 const decline = () => attempt(async () => {
   endCamera();
   await service.answerConsent(code, invite, false, language);
-  kept.forget();
-  go(declined);
+  end(declined);
 });
 const declineButton = (back = again) => button(say("decline"), () => { halt(); go(() => sureToDecline(back)) }, "quiet");
 
@@ -353,7 +356,7 @@ function problem(name, work = begin) {
   const settled = ["already_verified", "case_not_open", "invite_unknown"].includes(name);
   screen(`problem_${name}`, title, { children: [
     mark(name === "already_verified" ? "yes" : "wait"), paragraph(note), !settled && windowCard(),
-    (TRANSIENT.includes(name) || !say(`problem.${name}`)) && actions(button(say("again"), work)),
+    TRANSIENT.includes(name) || !say(`problem.${name}`) ? actions(button(say("again"), work)) : wayBack(),
   ] });
 }
 

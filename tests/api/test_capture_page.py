@@ -132,6 +132,8 @@ async def verified(phone: PhoneBrowser, address: str) -> None:
         await phone.at("done", seconds=VERIFY_SECONDS)
     except Exception:
         pytest.fail(await phone.page.locator("#main").inner_text())
+    await phone.page.reload()
+    await phone.at("done", look=False)
     phone.nothing_wrong()
 
 
@@ -675,6 +677,40 @@ async def test_a_session_that_was_tried_again_and_fails_leaves_no_camera_on(
         await sockets[-1].close()
         await phone.at("problem_session_expired", look=False)
         assert await phone.page.evaluate(CAMERA) == "ended"
+        phone.nothing_wrong()
+
+
+async def verified_since(route: Route) -> None:
+    answer = await route.fetch()
+    await route.fulfill(response=answer, json={**await answer.json(), "ended": "already_verified"})
+
+
+@needs_chromium
+async def test_a_page_that_is_loaded_again_knows_what_is_final(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    blank = cv2.imencode(".jpg", np.full((400, 300, 3), 128, np.uint8))[1].tobytes()
+    faceless = await api.desk.open(registrant(blank, id_number="E22345675"))
+    words, way = words_in("zh"), f"{str(api.http.base_url).rstrip('/')}/about?filing=7"
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.goto(await link(api, faceless))
+        for button in ("continue", "agree", "intent_button"):
+            await phone.tap(button)
+        await phone.at("problem_reference_unusable", look=False)
+        await phone.page.reload()
+        await phone.at("problem_reference_unusable", look=False)
+        await phone.page.goto(address := await link(api, filing, return_url=way))
+        await agree(phone)
+        await phone.page.route("**/v1/invites/inspect", verified_since)
+        await phone.page.reload()
+        await phone.at("done", look=False)
+        await phone.page.unroute("**/v1/invites/inspect")
+        grant = (await api.http.post("/v1/invites/exchange", json={"code": address.split("#")[1]})).json()["grant"]
+        for _ in range(3):
+            await api.http.post("/v1/sessions", headers={"Authorization": f"Bearer {grant}"})
+        await phone.page.reload()
+        await phone.at("problem_attempts_exhausted")
+        assert await phone.page.locator(f"a[href='{way}']").count() == 1
         phone.nothing_wrong()
 
 

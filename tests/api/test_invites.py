@@ -133,6 +133,16 @@ async def test_an_unusable_photo_reaches_person_and_client_by_name(api: RunningA
     assert (subject["state"], subject["reference_reason"]) == ("reference_unusable", "face_none")
 
 
+async def test_inspecting_tells_when_no_attempt_is_left(api: RunningApi, code: str) -> None:
+    await consent(api, code)
+    assert (await inspect(api, code)).json()["ended"] is None
+    grant = (await exchange(api, code)).json()["grant"]
+    for _ in range(3):
+        await api.http.post("/v1/sessions", headers={"Authorization": f"Bearer {grant}"})
+    seen = (await inspect(api, code)).json()
+    assert (seen["ended"], seen["attempts_left"]) == ("attempts_exhausted", 0)
+
+
 async def test_a_poor_photo_is_taken_and_its_client_told_what_to_mend(
     api: RunningApi, portraits: dict[str, bytes]
 ) -> None:

@@ -155,6 +155,21 @@ async def test_an_unusable_photo_is_named_to_person_and_client(office: Office) -
     assert await office.store.blob(file.case.id, f"reference:{subject}") is None
 
 
+async def test_inspecting_tells_what_is_final(office: Office) -> None:
+    file, people = await office.case(subjects=(person(0), person(1, photo=photo(FACELESS)), person(2)))
+    verified, faceless, trying = [await office.invite(file, subject) for subject in people]
+    assert {(await office.invites.inspect(code)).ended for code in (verified, faceless, trying)} == {None}
+    await office.verify_by(verified)
+    assert (await office.invites.inspect(verified)).ended == "already_verified"
+    await refusal(office.agree(faceless))
+    assert (await office.invites.inspect(faceless)).ended == "reference_unusable"
+    await office.agree(trying)
+    grant = await office.invites.exchange(trying)
+    for ended in (None, None, "attempts_exhausted"):
+        await office.sessions.open(grant.secret)
+        assert (await office.invites.inspect(trying)).ended == ended
+
+
 async def test_a_link_expires_exactly_on_time(office: Office) -> None:
     file, (subject,) = await office.case()
     issued = await office.invites.issue(office.client, file.case.id, subject)
