@@ -301,7 +301,7 @@ function waiting(title, note, out) {
   screen("waiting", say(title), { children: [h("div", { class: "spinner", "aria-hidden": "true" }), h("p", { role: "status" }, note), out] });
 }
 
-const windowCard = () => card(h("h2", {}, say("window_title")), paragraph(say("window_note")),
+const windowCard = () => card(h("h2", {}, say("window_title")), paragraph(say(invite ? "window_note" : "window_note_alone")),
   invite && h("dl", {}, h("dt", {}, say("case")), h("dd", {}, invite.case_id)));
 
 function show({ outcome, reason, attempts_left: left }) {

@@ -43,7 +43,7 @@ function noLink() {
 
 function what() {
   screen("report", say("report_title"), { children: [
-    facts(), paragraph(say("report_note"), "soft"),
+    facts(), paragraph(say(seen.verified_at ? "report_note" : "report_note_never"), "soft"),
     actions(button(say("report_button"), () => go(sure)), button(say("report_mine"), () => go(mine), "quiet")),
   ] });
 }

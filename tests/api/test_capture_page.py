@@ -421,6 +421,21 @@ WECHAT = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/116 Mobile M
 
 
 @needs_chromium
+async def test_the_window_is_told_no_number_that_is_not_there(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words = words_in("zh")
+    async with phone_browser(browser, str(api.http.base_url), words) as phone:
+        await phone.page.route("**/v1/invites/inspect", refuse("invite_expired", 410))
+        await phone.page.goto(await link(api, filing))
+        await phone.at("problem_invite_expired")
+        seen = await phone.page.locator("#main").inner_text()
+        assert words["window_note_alone"] in seen
+        assert words["window_note"] not in seen
+        phone.nothing_wrong()
+
+
+@needs_chromium
 async def test_each_trouble_with_the_camera_is_explained(api: RunningApi, browser: Browser, filing: Filing) -> None:
     troubles = {
         "permission": {"script": FAILING % "NotAllowedError"},
@@ -563,6 +578,7 @@ async def test_links_that_lead_nowhere_say_why(api: RunningApi, browser: Browser
         await phone.at("no_link")
         await phone.page.goto(base + "/#nonsense")
         await phone.at("problem_invite_unknown")
+        assert await phone.page.locator("#main .card").count() == 0
         await phone.page.goto(old)
         await phone.at("problem_invite_revoked")
         await phone.page.goto(used)
