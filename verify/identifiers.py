@@ -20,6 +20,9 @@ Entropy = Callable[[int], bytes]
 ID_BYTES = 10
 SECRET_BYTES = 32
 
+FORM_OF_32_BYTES = "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
+"""32 bytes in base64url without padding."""
+
 _PART = "[a-z2-7]{16}"
 
 
@@ -31,6 +34,11 @@ def new_part(entropy: Entropy) -> str:
 def new_secret(entropy: Entropy) -> str:
     """256 random bits, 43 characters of base64url."""
     return urlsafe_b64encode(entropy(SECRET_BYTES)).decode().rstrip("=")
+
+
+def is_secret(text: str) -> bool:
+    """Whether this is how 32 bytes are written: of the last character only four bits count, the others are zero."""
+    return fullmatch(FORM_OF_32_BYTES, text) is not None
 
 
 def hash_secret(secret: str) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from hmac import compare_digest
+from typing import Literal, TypeVar
 
 from models.errors import FaceError, ImageError
 from verify.actions import ACTIONS, ROLES
@@ -26,7 +27,16 @@ from verify.cases import check_open, check_owner, find_subject, known_case
 from verify.clients import Client
 from verify.deputies import check_appointed, held_appointments
 from verify.errors import Conflict, Gone, Invalid, NotFound, Refused, Unavailable
-from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
+from verify.identifiers import (
+    Entropy,
+    hash_secret,
+    is_secret,
+    link_code,
+    new_part,
+    new_secret,
+    parse_code,
+    secret_matches,
+)
 from verify.photo_source import NOTHING, NoPhotoError, PhotoDelayedError, PhotoSource, Sought
 from verify.reference_contract import check_comparable
 from verify.reference_quality import Reference
@@ -49,6 +59,9 @@ DELAYED = "authority_delayed"
 NOT_ON_RECORD = "not_on_record"
 """Why there is no template: an authority has no photo for this number and name."""
 NO_BLOBS: Mapping[str, bytes | None] = {}
+
+Ended = Literal["already_verified", "reference_unusable", "reference_gone", "attempts_exhausted"]
+"""What is final for the person of a link: the codes with which the next step would be refused."""
 
 Accompany = Callable[[CaseFile, Invite, str], tuple[Message, ...]]
 """The messages that go out with a new invite, by its code: stored by the same commit (`verify.messenger`)."""
@@ -94,6 +107,8 @@ class InviteView:
     attempts_left: int
     return_url: str | None
     """Back into the client's flow."""
+    ended: Ended | None = None
+    """Why the link can lead to nothing more, if it cannot; of `inspect` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +202,7 @@ class Invites:
         return await self.store.transact(known_case(case_id), transition, durable=accompany is not nothing)
 
     async def inspect(self, code: str) -> InviteView:
-        """What the link is for; burns nothing, may be asked any number of times.
+        """What the link is for, and whether it is at its end; burns nothing, may be asked any number of times.
 
         Raises:
             NotFound: `invite_unknown`. Gone: `invite_expired`, `invite_revoked`. Conflict: `case_not_open`.
@@ -195,7 +210,8 @@ class Invites:
         case_id, part, secret = _parsed(code)
         file, now = await self._load(case_id)
         invite, subject = _live_invite(file, part, secret, now)
-        return _view(file.case, subject, invite)
+        verified = is_verified(file, subject.id, now=now, epoch=await self.store.epoch())
+        return replace(_view(file.case, subject, invite), ended=_ended(subject, invite, verified=verified))
 
     async def consent(self, code: str, given: ConsentGiven) -> InviteView:
         """Record consent and intent; the encrypted photo becomes a template. Declining, at any step, erases either.
@@ -224,40 +240,45 @@ class Invites:
             await self._fetch(case_id, part, secret)
         return view
 
-    async def exchange(self, code: str) -> CaptureGrant:
+    async def exchange(self, code: str, *, grant_secret: str | None = None) -> CaptureGrant:
         """Burn the link for the right to open sessions.
 
+        `grant_secret`: of a phone that has drawn the secret itself; with the same one the exchange may be repeated
+        while the grant holds, and changes nothing more.
+
         Raises:
-            As `inspect`; Refused: `consent_required`. Conflict: `invite_used`, `reference_contract_mismatch` (the link
-            is not burnt). Invalid: `reference_unusable`.
+            As `inspect`; Refused: `consent_required`, `grant_invalid` if the time of the phone's own grant is up.
+            Conflict: `invite_used`, `reference_contract_mismatch` (the link is not burnt).
+            Invalid: `reference_unusable`, `grant_secret_invalid`.
             Unavailable: `reference_delayed` while an authority that holds the photo does not give it.
         """
         case_id, part, secret = _parsed(code)
         await self._fetch(case_id, part, secret)
         file, now = await self._load(case_id)
-        _, known = _live_invite(file, part, secret, now)
+        invite, known = _live_invite(file, part, secret, now)
+        chosen = new_secret(self.entropy) if grant_secret is None else _checked(grant_secret, secret)
+        if invite.state is InviteState.EXCHANGED:
+            return _same_grant(case_id, invite, chosen, now=now)
         await require_comparable(self.store, file, known.id, expected_contract=self.contract)
-        grant_secret = new_secret(self.entropy)
 
         def transition(file: CaseFile, now: float) -> Change[CaptureGrant]:
             invite, subject = _live_invite(file, part, secret, now)
             if invite.state is InviteState.ISSUED:
                 raise Refused("consent_required", "consent and intent must be confirmed before the camera opens")
             if invite.state is not InviteState.CONSENTED:
-                raise Conflict("invite_used", "this link was used already: ask for a new one")
+                raise _SupersededError
             if subject.reference_state is ReferenceState.AWAITED:
                 raise _delayed(RETRY_SECONDS)
             until = min(now + GRANT_SECONDS, file.case.deadline)
-            used = replace(
-                invite, state=InviteState.EXCHANGED, grant_hash=hash_secret(grant_secret), grant_expires_at=until
-            )
-            grant = CaptureGrant(
-                secret=link_code(case_id, part, grant_secret), attempts_left=used.attempts_left, expires_at=_time(until)
-            )
+            used = replace(invite, state=InviteState.EXCHANGED, grant_hash=hash_secret(chosen), grant_expires_at=until)
+            grant = _grant(case_id, used, chosen, until=until)
             event = Event(name="invite.exchanged", actor=f"subject:{subject.id}", details={"invite": part})
             return Change(after=file.with_(used), event=event, value=grant)
 
-        return await self._transact(case_id, transition)
+        try:
+            return await self._transact(case_id, transition)
+        except _SupersededError:
+            return await self.exchange(code, grant_secret=chosen)
 
     async def _decline(self, case_id: str, part: str, secret: str) -> InviteView:
         """Decline, or withdraw what was agreed to: a session that runs can no longer be accepted."""
@@ -448,6 +469,29 @@ def _live_invite(file: CaseFile, part: str, secret: str, now: float) -> tuple[In
     return invite, file.subjects[invite.subject_id]
 
 
+def _checked(grant_secret: str, link_secret: str) -> str:
+    """A secret that a phone has drawn: in the form of ours, and not the one that everybody has who has the link."""
+    if not is_secret(grant_secret) or compare_digest(grant_secret, link_secret):
+        message = "grant_secret must be 32 random bytes of its own, as 43 characters of base64url without padding"
+        raise Invalid("grant_secret_invalid", message)
+    return grant_secret
+
+
+def _same_grant(case_id: str, invite: Invite, secret: str, *, now: float) -> CaptureGrant:
+    """The grant that a link was exchanged for, for the phone that chose its secret."""
+    if not secret_matches(secret, invite.grant_hash) or invite.grant_expires_at is None:
+        raise Conflict("invite_used", "this link was used already: ask for a new one")
+    if now >= invite.grant_expires_at:
+        raise Refused("grant_invalid", "the time to verify with this link is up: ask for a new one")
+    return _grant(case_id, invite, secret, until=invite.grant_expires_at)
+
+
+def _grant(case_id: str, invite: Invite, secret: str, *, until: float) -> CaptureGrant:
+    return CaptureGrant(
+        secret=link_code(case_id, invite.id, secret), attempts_left=invite.attempts_left, expires_at=_time(until)
+    )
+
+
 def _usable(file: CaseFile, subject_id: str) -> list[Invite]:
     ended = {InviteState.REVOKED, InviteState.DECLINED}
     return [invite for invite in file.invites.values() if invite.subject_id == subject_id and invite.state not in ended]
@@ -461,6 +505,17 @@ def _check_can_verify(file: CaseFile, subject: Subject, *, now: float, epoch: in
         raise Gone(
             "reference_gone", f"the subject's ID photo is {subject.reference_state.value}: replace the subject with one"
         )
+
+
+def _ended(subject: Subject, invite: Invite, *, verified: bool) -> Ended | None:
+    """What is final. How an attempt ended is not told here: only that there can be no other."""
+    if verified:
+        return "already_verified"
+    if subject.reference_state is ReferenceState.UNUSABLE:
+        return "reference_unusable"
+    if subject.reference_state is ReferenceState.ERASED:
+        return "reference_gone"
+    return "attempts_exhausted" if invite.attempts_left < 1 else None
 
 
 def _check_texts(case: Case, subject: Subject, given: ConsentGiven) -> None:

@@ -7,6 +7,7 @@ from api.qr_code import drawn
 from api.schemas.invites import (
     ConsentBody,
     ConsentTextBody,
+    ExchangeBody,
     GrantBody,
     IntentTextBody,
     InviteBody,
@@ -48,9 +49,9 @@ async def qr_code(body: InviteCode, services: ServicesNow) -> QrCodeBody:
 
 
 @router.post("/exchange")
-async def exchange(body: InviteCode, services: ServicesNow) -> GrantBody:
-    """Burn the link for a capture grant, which opens up to three sessions."""
-    grant = await services.invites.exchange(body.code)
+async def exchange(body: ExchangeBody, services: ServicesNow) -> GrantBody:
+    """Burn the link for a grant, which opens up to three sessions. A phone with its own secret may repeat it."""
+    grant = await services.invites.exchange(body.code, grant_secret=body.grant_secret)
     return GrantBody(grant=grant.secret, attempts_left=grant.attempts_left, expires_at=grant.expires_at)
 
 
@@ -71,6 +72,7 @@ def _invite_body(view: InviteView) -> InviteBody:
         expires_at=view.expires_at,
         attempts_left=view.attempts_left,
         return_url=view.return_url,
+        ended=view.ended,
     )
 
 

@@ -8,6 +8,8 @@ from pydantic import ConfigDict, Field
 from api.schemas.base import EXAMPLE_CASE, EXAMPLE_HASH, EXAMPLE_TIME, Body, Secret, Sha256
 from api.schemas.messages import MessageBody
 from verify.casefile import InviteState
+from verify.identifiers import FORM_OF_32_BYTES
+from verify.invites import Ended
 
 _CODE = "k3v9x2m7q4t8w6z1.p5r7t9v1.Zm9v…"
 
@@ -71,6 +73,21 @@ class InviteCode(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"code": _CODE}]})
 
     code: Secret
+
+
+class ExchangeBody(Body):
+    """The code of an invite, and the secret that its grant shall have."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": _CODE}]})
+
+    code: Secret
+    grant_secret: str | None = Field(
+        default=None,
+        pattern=f"^{FORM_OF_32_BYTES}$",
+        repr=False,
+        description="32 random bytes of the phone's own in base64url without padding, never the link's: with the same "
+        "ones the exchange may be repeated while the grant holds. Left out, the service draws them, once",
+    )
 
 
 class ConsentBody(Body):
@@ -169,6 +186,7 @@ class InviteBody(Body):
                     "expires_at": EXAMPLE_TIME,
                     "attempts_left": 3,
                     "return_url": "https://registry.example/filings/7",
+                    "ended": None,
                 }
             ]
         }
@@ -187,3 +205,4 @@ class InviteBody(Body):
     expires_at: datetime
     attempts_left: int
     return_url: str | None = Field(description="where a page offers to go at the end, if the client has said so")
+    ended: Ended | None = Field(description="of `inspect`: why the link can lead to nothing more, if it cannot")

@@ -8,22 +8,28 @@ const NAMES = {
   NotAllowedError: "permission", SecurityError: "permission", NotFoundError: "no_camera", OverconstrainedError: "no_camera",
   NotReadableError: "camera_busy", AbortError: "camera_busy",
 };
-const IN_APP = /MicroMessenger|QQ\/|Weibo|DingTalk|AlipayClient|Instagram|FBAN|FBAV|Line\//i;
+const IN_APP = /MicroMessenger|QQ\/|Weibo|DingTalk|AlipayClient|Lark\/|aweme|baiduboxapp|; wv\)|Instagram|FBAN|FBAV|Line\//i;
 
 /** `device`: the words under `device` that explain it. */
 export class CameraError extends Error {
   constructor(device) { super(device); this.device = device }
 }
 
+/** Why there is no camera. An app's own browser has no address bar in which to allow one. */
+function refusal(name) {
+  const device = NAMES[name] ?? "unsupported";
+  return new CameraError(IN_APP.test(navigator.userAgent) && ["permission", "unsupported"].includes(device) ? "in_app" : device);
+}
+
 /** Open the front camera. Throws CameraError. */
 export async function openCamera() {
-  if (!navigator.mediaDevices?.getUserMedia) throw new CameraError(IN_APP.test(navigator.userAgent) ? "in_app" : "unsupported");
+  if (!navigator.mediaDevices?.getUserMedia) throw refusal();
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({
       audio: false, video: { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } },
     });
-  } catch (error) { throw new CameraError(NAMES[error.name] ?? "unsupported") }
+  } catch (error) { throw refusal(error.name) }
   if (stream.getVideoTracks()[0].getSettings().facingMode === "environment") {
     stream.getTracks().forEach((track) => track.stop());
     throw new CameraError("rear");

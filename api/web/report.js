@@ -12,10 +12,11 @@ const time = (moment) => new Date(moment).toLocaleString(language === "zh" ? "zh
 /** Show a screen now, and again in the other language when that is chosen. */
 function go(show) { again = show; show() }
 
+/** Do what may be refused; a refusal has a screen of its own, and so has that of the next try. */
 async function attempt(work) {
   try { await work() } catch (error) {
-    if (!error.code) throw error;
-    go(() => problem(error.code, work));
+    go(() => problem(error.code ?? "other", () => attempt(work)));
+    if (!error.code) console.error(error);
   }
 }
 
@@ -42,7 +43,7 @@ function noLink() {
 
 function what() {
   screen("report", say("report_title"), { children: [
-    facts(), paragraph(say("report_note"), "soft"),
+    facts(), paragraph(say(seen.verified_at ? "report_note" : "report_note_never"), "soft"),
     actions(button(say("report_button"), () => go(sure)), button(say("report_mine"), () => go(mine), "quiet")),
   ] });
 }

@@ -41,7 +41,7 @@ export const inspect = (code) => ask("v1/invites/inspect", { body: { code } });
 export const inspectDispute = (code) => ask("v1/disputes/inspect", { body: { code } });
 export const reportDispute = (code) => ask("v1/disputes", { body: { code } });
 export const qrCode = (code) => ask("v1/invites/qr-code", { body: { code } });
-export const exchange = (code) => ask("v1/invites/exchange", { body: { code } });
+export const exchange = (code, secret) => ask("v1/invites/exchange", { body: { code, grant_secret: secret } });
 export const openSession = (grant) => ask("v1/sessions", { bearer: grant, headers: device() });
 export const sessionState = (opened) =>
   ask(`v1/sessions/${opened.session_id}`, { method: "GET", bearer: opened.session_secret });

@@ -1,7 +1,7 @@
 """The capture page in a real browser: the whole way from case to redeemed token, the unhappy ways, and its words."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from browser_phone import CHROMIUM, FAST_4G, PhoneBrowser, Scene, chromium, phone_browser
-from playwright.async_api import Browser, WebSocketRoute
+from playwright.async_api import Browser, Route, WebSocketRoute
 from prefix_proxy import proxying
 from running_service import RunningApi, registrant, running_api
 
@@ -132,6 +132,8 @@ async def verified(phone: PhoneBrowser, address: str) -> None:
         await phone.at("done", seconds=VERIFY_SECONDS)
     except Exception:
         pytest.fail(await phone.page.locator("#main").inner_text())
+    await phone.page.reload()
+    await phone.at("done", look=False)
     phone.nothing_wrong()
 
 
@@ -139,9 +141,10 @@ PLAIN_CAMERA = """
 navigator.mediaDevices.getUserMedia = async () => {
   const canvas = document.createElement('canvas');
   canvas.getContext('2d');
-  return canvas.captureStream(5);
+  return window.filmed = canvas.captureStream(5);
 };
 """
+CAMERA = "filmed.getVideoTracks()[0].readyState"
 
 
 @needs_chromium
@@ -188,7 +191,7 @@ async def test_the_first_screen_is_there_soon_on_a_slow_phone(
 
 @needs_chromium
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_declining_takes_one_tap_also_after_consent(
+async def test_declining_asks_once_what_is_lost_also_after_consent(
     language: str, api: RunningApi, browser: Browser, filing: Filing
 ) -> None:
     words, way = words_in(language), f"{str(api.http.base_url).rstrip('/')}/about?filing=7"
@@ -196,11 +199,133 @@ async def test_declining_takes_one_tap_also_after_consent(
         await phone.page.goto(await link(api, filing, return_url=way))
         await agree(phone)
         await phone.tap("decline")
+        await phone.at("decline_sure")
+        await phone.tap("back")
+        await phone.at("camera", look=False)
+        assert (await api.desk.state(filing))["subjects"][0]["state"] == "pending"
+        await phone.tap("decline")
+        await phone.tap("decline_sure")
         await phone.at("declined")
         await phone.page.get_by_role("link", name=words["return"].replace("{requester}", "window 1")).click()
         await phone.page.wait_for_url(way)
         phone.nothing_wrong()
     assert (await api.desk.state(filing))["subjects"][0]["state"] == "declined"
+
+
+@needs_chromium
+async def test_stopping_a_session_declines_nothing(api: RunningApi, browser: Browser, filing: Filing) -> None:
+    words, sockets = words_in("zh"), list[WebSocketRoute]()
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.route_web_socket("**/stream", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+        await to_ready(phone, await link(api, filing))
+        await phone.tap("start")
+        await phone.at("live", look=False)
+        await phone.tap("stop")
+        await phone.at("stopped")
+        assert words["attempts_left"].replace("{n}", "2") in await phone.page.locator("#main").inner_text()
+        assert await phone.page.evaluate(CAMERA) == "ended"
+        subject = (await api.desk.state(filing))["subjects"][0]
+        assert (subject["state"], subject["reference_state"]) == ("pending", "template")
+        await phone.tap("retry_button")
+        await phone.at("live", look=False)
+        phone.nothing_wrong()
+
+
+@needs_chromium
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_whoever_has_declined_is_told_what_it_takes_to_verify_after_all(
+    language: str, api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, address = words_in(language), await link(api, filing)
+    path = f"/v1/cases/{filing.id}/subjects/{filing.subjects[0]}/invites"
+    async with phone_browser(browser, str(api.http.base_url), words, language=LANGUAGES[language]) as phone:
+        await phone.page.goto(address)
+        await phone.tap("decline")
+        await phone.tap("decline_sure")
+        await phone.at("declined", look=False)
+        assert (await api.http.post(path)).json()["code"] == "reference_gone"
+        anew = {"zh": "重新提交您的资料和证件照片", "en": "hand in your details and ID photo anew"}[language]
+        assert anew in await phone.page.locator("#main").inner_text()
+        await phone.page.reload()
+        await phone.at("problem_invite_revoked", look=False)
+        assert anew in await phone.page.locator("#main").inner_text()
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_a_long_pause_is_counted_down_without_the_camera_and_ends_with_a_tap(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words = words_in("zh")
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.clock.install()
+        await to_ready(phone, await link(api, filing))
+        await phone.page.route("**/v1/sessions", refuse("attempts_too_fast", 429, **{"retry-after": "3600"}))
+        await phone.tap("start")
+        await phone.at("resting")
+        assert await phone.page.evaluate(CAMERA) == "ended"
+        seen = await phone.page.locator("#main").inner_text()
+        assert words["wait_title"] not in seen
+        assert filing.id in seen
+        await phone.page.clock.fast_forward("58:00")
+        await phone.page.get_by_role("timer").get_by_text(" 1 分 ").wait_for()
+        await phone.page.unroute("**/v1/sessions")
+        await phone.page.clock.fast_forward("02:05")
+        await phone.at("rested")
+        await phone.tap("open_camera")
+        await phone.at("ready", look=False)
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_a_short_pause_goes_on_by_itself_and_can_be_left(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words = words_in("zh")
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.clock.install()
+        await to_ready(phone, await link(api, filing))
+        await phone.page.route("**/v1/sessions", refuse("attempts_too_fast", 429, **{"retry-after": "30"}))
+        await phone.tap("start")
+        await phone.at("resting", look=False)
+        await phone.tap("stop")
+        await phone.at("stopped", look=False)
+        await phone.page.clock.fast_forward("01:00")
+        await phone.at("stopped", look=False)
+        await phone.tap("retry_button")
+        await phone.at("resting", look=False)
+        await phone.page.unroute("**/v1/sessions")
+        await phone.page.clock.fast_forward("00:31")
+        await phone.at("live", look=False)
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_waiting_for_a_place_can_be_left_and_after_long_one_taps(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words = words_in("zh")
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.clock.install()
+        await to_ready(phone, await link(api, filing))
+        await phone.page.route("**/v1/sessions", refuse("overloaded", 503, **{"retry-after": "20"}))
+        await phone.tap("start")
+        await phone.at("waiting")
+        await phone.tap("stop")
+        await phone.at("stopped", look=False)
+        assert await phone.page.evaluate(CAMERA) == "ended"
+        async with phone.page.expect_response("**/v1/sessions"):
+            await phone.tap("retry_button")
+        for _ in range(2):
+            await phone.at("waiting", look=False)
+            async with phone.page.expect_response("**/v1/sessions"):
+                await phone.page.clock.fast_forward("00:21")
+        await phone.page.unroute("**/v1/sessions")
+        await phone.page.clock.fast_forward("00:21")
+        await phone.at("ready", look=False)
+        await phone.tap("start")
+        await phone.at("live", look=False)
+        phone.nothing_wrong()
 
 
 DROPPABLE = """
@@ -296,6 +421,21 @@ WECHAT = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/116 Mobile M
 
 
 @needs_chromium
+async def test_the_window_is_told_no_number_that_is_not_there(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words = words_in("zh")
+    async with phone_browser(browser, str(api.http.base_url), words) as phone:
+        await phone.page.route("**/v1/invites/inspect", refuse("invite_expired", 410))
+        await phone.page.goto(await link(api, filing))
+        await phone.at("problem_invite_expired")
+        seen = await phone.page.locator("#main").inner_text()
+        assert words["window_note_alone"] in seen
+        assert words["window_note"] not in seen
+        phone.nothing_wrong()
+
+
+@needs_chromium
 async def test_each_trouble_with_the_camera_is_explained(api: RunningApi, browser: Browser, filing: Filing) -> None:
     troubles = {
         "permission": {"script": FAILING % "NotAllowedError"},
@@ -304,6 +444,7 @@ async def test_each_trouble_with_the_camera_is_explained(api: RunningApi, browse
         "rear": {"script": REAR},
         "unsupported": {"script": WITHOUT},
         "in_app": {"script": WITHOUT, "user_agent": WECHAT},
+        "in_app ": {"script": FAILING % "NotAllowedError", "user_agent": WECHAT},
     }
     words, address = words_in("zh"), await link(api, filing)
     for number, (name, options) in enumerate(troubles.items()):
@@ -313,8 +454,99 @@ async def test_each_trouble_with_the_camera_is_explained(api: RunningApi, browse
                 await agree(phone)
             await phone.at("camera", look=False)
             await phone.tap("open_camera")
-            await phone.at(f"device_{name}")
+            await phone.at(f"device_{name.strip()}")
             phone.nothing_wrong()
+
+
+LOSE_CAMERA = """
+(() => { const [track] = filmed.getTracks(); track.stop(); track.dispatchEvent(new Event('ended')) })()
+"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("at", ["ready", "live"])
+async def test_a_camera_that_ends_is_noticed_and_opened_anew(
+    at: str, api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, sockets = words_in("zh"), list[WebSocketRoute]()
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.route_web_socket("**/stream", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+        await to_ready(phone, await link(api, filing))
+        if at == "live":
+            await phone.tap("start")
+            await phone.at("live", look=False)
+        await phone.page.evaluate(LOSE_CAMERA)
+        await phone.at("device_ended")
+        await phone.tap("again")
+        await phone.tap("open_camera")
+        await phone.at("ready", look=False)
+        assert await phone.page.evaluate(CAMERA) == "live"
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_a_camera_that_ended_unnoticed_is_opened_again_for_a_session(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    async with phone_browser(browser, str(api.http.base_url), words_in("zh"), script=PLAIN_CAMERA) as phone:
+        await to_ready(phone, await link(api, filing))
+        await phone.page.evaluate("filmed.getTracks()[0].stop()")
+        await phone.tap("start")
+        await phone.at("live", look=False)
+        assert await phone.page.evaluate(CAMERA) == "live"
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_another_link_in_the_same_tab_takes_nothing_along(
+    api: RunningApi, browser: Browser, filing: Filing, portraits: dict[str, bytes]
+) -> None:
+    words, sockets = words_in("zh"), list[WebSocketRoute]()
+    other = await api.desk.open(registrant(portraits["person_b_1"], id_number="E22345674"))
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.route_web_socket("**/stream", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+        await phone.page.goto(await link(api, filing))
+        await agree(phone)
+        await phone.page.get_by_text(words["without_turns"]).click()
+        await phone.tap("open_camera")
+        await phone.tap("start")
+        await phone.at("live", look=False)
+        await phone.page.goto(await link(api, other))
+        await agree(phone)
+        assert await phone.page.locator("input:checked").count() == 0
+        assert await phone.page.evaluate("window.filmed") is None
+        phone.nothing_wrong()
+
+
+CLIPBOARD = """
+Object.defineProperty(navigator, 'clipboard', {value: {writeText: async (text) => { window.taken = text }}});
+"""
+NO_CLIPBOARD = """
+const none = {writeText: async () => { throw new DOMException('no', 'NotAllowedError') }};
+Object.defineProperty(navigator, 'clipboard', {value: none});
+document.execCommand = () => false;
+"""
+
+
+@needs_chromium
+@pytest.mark.parametrize(("script", "words_then"), [(CLIPBOARD, "copied"), (NO_CLIPBOARD, "copy_by_hand")])
+async def test_a_link_counts_as_copied_only_if_it_was(
+    script: str, words_then: str, api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, address, refused = words_in("zh"), await link(api, filing), FAILING % "NotAllowedError"
+    options: dict[str, Any] = {"script": f"{script};{refused}", "user_agent": WECHAT}
+    async with phone_browser(browser, str(api.http.base_url), words, **options) as phone:
+        await phone.page.goto(address)
+        await agree(phone)
+        await phone.tap("open_camera")
+        await phone.at("device_in_app", look=False)
+        await phone.tap("copy")
+        await phone.page.get_by_text(words[words_then]).wait_for()
+        await phone.check(words_then)
+        assert (words["copied"] in await phone.page.locator("#main").inner_text()) is (words_then == "copied")
+        assert await phone.page.evaluate("window.taken") == (address if words_then == "copied" else None)
+        assert await phone.page.locator("#main button:disabled").count() == 0
+        phone.nothing_wrong()
 
 
 @needs_chromium
@@ -346,6 +578,7 @@ async def test_links_that_lead_nowhere_say_why(api: RunningApi, browser: Browser
         await phone.at("no_link")
         await phone.page.goto(base + "/#nonsense")
         await phone.at("problem_invite_unknown")
+        assert await phone.page.locator("#main .card").count() == 0
         await phone.page.goto(old)
         await phone.at("problem_invite_revoked")
         await phone.page.goto(used)
@@ -355,6 +588,145 @@ async def test_links_that_lead_nowhere_say_why(api: RunningApi, browser: Browser
         await phone.at("problem_invite_used")
         await phone.page.locator("#language").click()
         await phone.page.get_by_role("heading", name=words_in("zh")["problem"]["invite_used"][0]).wait_for()
+        phone.nothing_wrong()
+
+
+def refuse(code: str, status: int = 409, **headers: str) -> Callable[[Route], Awaitable[None]]:
+    """An answer of the service's form in its place."""
+    body = json.dumps({"code": code})
+    kind = "application/problem+json"
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(status=status, content_type=kind, headers=headers, body=body)
+
+    return answer
+
+
+async def to_ready(phone: PhoneBrowser, address: str) -> None:
+    await phone.page.goto(address)
+    await agree(phone)
+    await phone.tap("open_camera")
+    await phone.at("ready", look=False)
+
+
+async def trying_again(phone: PhoneBrowser) -> None:
+    """Until the answer to the next try is there."""
+    await phone.page.get_by_role("button", name=phone.words["again"]).click()
+    await phone.page.locator("#main button:disabled").wait_for(state="detached")
+
+
+@needs_chromium
+async def test_a_try_after_a_failed_try_tells_what_came_of_it(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, asked = words_in("zh"), "**/v1/invites/exchange"
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await to_ready(phone, await link(api, filing))
+        await phone.page.route(asked, lambda route: route.abort())
+        await phone.tap("start")
+        await phone.at("problem_network", look=False)
+        for _ in range(2):
+            await trying_again(phone)
+            await phone.at("problem_network", look=False)
+        await phone.page.unroute(asked)
+        await phone.page.route(asked, refuse("invite_used"))
+        await trying_again(phone)
+        await phone.at("problem_invite_used", look=False)
+        phone.nothing_wrong()
+
+
+KEPT = "Object.keys(localStorage).filter((key) => key.startsWith('heyan-grant-'))"
+
+
+@needs_chromium
+async def test_a_lost_answer_or_a_closed_page_costs_no_link(api: RunningApi, browser: Browser, filing: Filing) -> None:
+    words, address = words_in("zh"), await link(api, filing)
+    sockets: list[WebSocketRoute] = []
+
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.context.route_web_socket("**/stream", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+        await to_ready(phone, address)
+        await phone.page.route("**/v1/invites/exchange", lose)
+        await phone.tap("start")
+        await phone.at("problem_network", look=False)
+        await phone.page.unroute("**/v1/invites/exchange")
+        await phone.tap("again")
+        await phone.at("live", look=False)
+        assert address.split(".")[-1] not in str(await phone.page.evaluate("JSON.stringify(localStorage)"))
+        context = phone.page.context
+        await phone.page.close()
+        phone.page = await context.new_page()
+        await phone.page.add_init_script(PLAIN_CAMERA)
+        await phone.page.goto(address)
+        await phone.at("camera", look=False)
+        await phone.tap("open_camera")
+        await phone.tap("start")
+        await phone.at("live", look=False)
+        assert len(await phone.page.evaluate(KEPT)) == 1
+        await phone.tap("stop")
+        await phone.tap("decline")
+        await phone.tap("decline_sure")
+        await phone.at("declined", look=False)
+        assert await phone.page.evaluate(KEPT) == []
+        phone.nothing_wrong()
+
+
+@needs_chromium
+async def test_a_session_that_was_tried_again_and_fails_leaves_no_camera_on(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    words, sockets = words_in("zh"), list[WebSocketRoute]()
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.route_web_socket("**/stream", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+        await to_ready(phone, await link(api, filing))
+        await phone.page.route("**/v1/sessions", lambda route: route.abort())
+        await phone.tap("start")
+        await phone.at("problem_network", look=False)
+        await phone.page.unroute("**/v1/sessions")
+        await phone.tap("again")
+        await phone.at("live", look=False)
+        sockets[-1].send(json.dumps({"type": "problem", "code": "session_expired"}))
+        await sockets[-1].close()
+        await phone.at("problem_session_expired", look=False)
+        assert await phone.page.evaluate(CAMERA) == "ended"
+        phone.nothing_wrong()
+
+
+async def verified_since(route: Route) -> None:
+    answer = await route.fetch()
+    await route.fulfill(response=answer, json={**await answer.json(), "ended": "already_verified"})
+
+
+@needs_chromium
+async def test_a_page_that_is_loaded_again_knows_what_is_final(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    blank = cv2.imencode(".jpg", np.full((400, 300, 3), 128, np.uint8))[1].tobytes()
+    faceless = await api.desk.open(registrant(blank, id_number="E22345675"))
+    words, way = words_in("zh"), f"{str(api.http.base_url).rstrip('/')}/about?filing=7"
+    async with phone_browser(browser, str(api.http.base_url), words, script=PLAIN_CAMERA) as phone:
+        await phone.page.goto(await link(api, faceless))
+        for button in ("continue", "agree", "intent_button"):
+            await phone.tap(button)
+        await phone.at("problem_reference_unusable", look=False)
+        await phone.page.reload()
+        await phone.at("problem_reference_unusable", look=False)
+        await phone.page.goto(address := await link(api, filing, return_url=way))
+        await agree(phone)
+        await phone.page.route("**/v1/invites/inspect", verified_since)
+        await phone.page.reload()
+        await phone.at("done", look=False)
+        await phone.page.unroute("**/v1/invites/inspect")
+        grant = (await api.http.post("/v1/invites/exchange", json={"code": address.split("#")[1]})).json()["grant"]
+        for _ in range(3):
+            await api.http.post("/v1/sessions", headers={"Authorization": f"Bearer {grant}"})
+        await phone.page.reload()
+        await phone.at("problem_attempts_exhausted")
+        assert await phone.page.locator(f"a[href='{way}']").count() == 1
         phone.nothing_wrong()
 
 

@@ -1,5 +1,6 @@
 import asyncio
 from io import BytesIO
+from secrets import token_bytes
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from PIL import Image, ImageFilter
 from running_service import RunningApi, registrant
 
 from benchmarks.registration import Filing
+from verify.identifiers import new_secret
 
 BARE = {"Authorization": ""}
 
@@ -29,8 +31,8 @@ async def consent(api: RunningApi, code: str, **changes: Any) -> Any:
     return await api.http.post("/v1/invites/consent", json=given, headers=BARE)
 
 
-async def exchange(api: RunningApi, code: str) -> Any:
-    return await api.http.post("/v1/invites/exchange", json={"code": code}, headers=BARE)
+async def exchange(api: RunningApi, code: str, **more: str) -> Any:
+    return await api.http.post("/v1/invites/exchange", json={"code": code, **more}, headers=BARE)
 
 
 @pytest.fixture
@@ -72,6 +74,24 @@ async def test_of_many_exchanges_at_once_one_wins(api: RunningApi, code: str) ->
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
 
 
+async def test_a_lost_answer_is_asked_for_again_with_the_phones_own_secret(api: RunningApi, code: str) -> None:
+    await consent(api, code)
+    mine, other = (new_secret(token_bytes) for _ in range(2))
+    first, again = [await exchange(api, code, grant_secret=mine) for _ in range(2)]
+    assert (first.status_code, first.json()) == (200, again.json())
+    opened = await api.http.post("/v1/sessions", headers={"Authorization": f"Bearer {first.json()['grant']}"})
+    assert opened.status_code == 201
+    refused = await exchange(api, code, grant_secret=other)
+    assert (refused.status_code, refused.json()["code"]) == (409, "invite_used")
+
+
+async def test_a_secret_has_the_form_of_32_bytes_and_is_not_the_links(api: RunningApi, code: str) -> None:
+    await consent(api, code)
+    assert (await exchange(api, code, grant_secret="short")).status_code == 422
+    refused = await exchange(api, code, grant_secret=code.split(".")[2])
+    assert (refused.status_code, refused.json()["code"]) == (422, "grant_secret_invalid")
+
+
 async def test_no_camera_before_consent(api: RunningApi, code: str) -> None:
     answer = await exchange(api, code)
     assert (answer.status_code, answer.json()["code"]) == (403, "consent_required")
@@ -111,6 +131,16 @@ async def test_an_unusable_photo_reaches_person_and_client_by_name(api: RunningA
     assert (answer.status_code, answer.json()["code"]) == (422, "reference_unusable")
     subject = (await api.desk.state(filing))["subjects"][0]
     assert (subject["state"], subject["reference_reason"]) == ("reference_unusable", "face_none")
+
+
+async def test_inspecting_tells_when_no_attempt_is_left(api: RunningApi, code: str) -> None:
+    await consent(api, code)
+    assert (await inspect(api, code)).json()["ended"] is None
+    grant = (await exchange(api, code)).json()["grant"]
+    for _ in range(3):
+        await api.http.post("/v1/sessions", headers={"Authorization": f"Bearer {grant}"})
+    seen = (await inspect(api, code)).json()
+    assert (seen["ended"], seen["attempts_left"]) == ("attempts_exhausted", 0)
 
 
 async def test_a_poor_photo_is_taken_and_its_client_told_what_to_mend(

@@ -162,6 +162,8 @@ async def other_ways(browser: Browser, window: WindowProcess, filing: Json) -> N
         await phone.at("device_permission", look=False)
         await shot(phone, "permission")
         await phone.tap("decline")
+        await phone.at("decline_sure", look=False)
+        await phone.tap("decline_sure")
         await phone.at("declined", look=False)
         await shot(phone, "declined")
     async with on_a_phone(browser, window) as phone:

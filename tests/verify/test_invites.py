@@ -1,10 +1,14 @@
+import asyncio
 from dataclasses import replace
+from secrets import token_bytes
 
 import pytest
 from registry_office import CONVINCING, FACELESS, Office, agreement, person, photo
 
 from verify.casefile import InviteState, ReferenceState
 from verify.errors import VerifyError
+from verify.identifiers import new_secret
+from verify.invites import CaptureGrant
 from verify.standing import Standing
 
 
@@ -31,6 +35,55 @@ async def test_the_way_is_consent_then_exchange_then_nothing(office: Office) -> 
     assert await refusal(office.agree(code)) == "invite_used"
     await office.invites.exchange(code)
     assert await refusal(office.invites.exchange(code)) == "invite_used"
+
+
+MINE, OTHER = (new_secret(token_bytes) for _ in range(2))
+
+
+async def test_a_phone_with_a_secret_of_its_own_may_exchange_again_and_burns_nothing(office: Office) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    await office.agree(code)
+    first = await office.invites.exchange(code, grant_secret=MINE)
+    await office.sessions.open(first.secret)
+    before, office_time = await office.file(file.case.id), first.expires_at
+    office.store.advance(60)
+    again = await office.invites.exchange(code, grant_secret=MINE)
+    assert (again.secret, again.expires_at, again.attempts_left) == (first.secret, office_time, 2)
+    assert await office.file(file.case.id) == before  # with the head of the audit chain
+    assert MINE not in str(before)
+    for secret in (OTHER, None):
+        assert await refusal(office.invites.exchange(code, grant_secret=secret)) == "invite_used"
+
+
+async def test_two_exchanges_at_once_with_one_secret_are_one(office: Office) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    await office.agree(code)
+    secrets = (MINE, MINE, MINE, OTHER)
+    asked = [office.invites.exchange(code, grant_secret=secret) for secret in secrets]
+    got = await asyncio.gather(*asked, return_exceptions=True)
+    grants = {each.secret for each in got if isinstance(each, CaptureGrant)}
+    assert (len(grants), {each.code for each in got if isinstance(each, VerifyError)}) == (1, {"invite_used"})
+
+
+async def test_a_grant_of_ones_own_that_is_over_is_not_given_again(office: Office) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    await office.agree(code)
+    grant = await office.invites.exchange(code, grant_secret=MINE)
+    office.store.stop_at(grant.expires_at.timestamp())
+    assert await refusal(office.invites.exchange(code, grant_secret=MINE)) == "grant_invalid"
+    assert await refusal(office.invites.exchange(code, grant_secret=OTHER)) == "invite_used"
+
+
+async def test_a_secret_that_is_none_is_refused_and_burns_nothing(office: Office) -> None:
+    file, (subject,) = await office.case()
+    code = await office.invite(file, subject)
+    await office.agree(code)
+    for secret in ("", MINE[:-1], MINE + "A", MINE[:-1] + "B", "+" + MINE[1:], code.split(".")[2]):
+        assert await refusal(office.invites.exchange(code, grant_secret=secret)) == "grant_secret_invalid"
+    assert (await office.invites.inspect(code)).state is InviteState.CONSENTED
 
 
 @pytest.mark.parametrize(
@@ -100,6 +153,21 @@ async def test_an_unusable_photo_is_named_to_person_and_client(office: Office) -
     after = (await office.file(file.case.id)).subjects[subject]
     assert (after.reference_state, after.reference_reason) == (ReferenceState.UNUSABLE, "face_none")
     assert await office.store.blob(file.case.id, f"reference:{subject}") is None
+
+
+async def test_inspecting_tells_what_is_final(office: Office) -> None:
+    file, people = await office.case(subjects=(person(0), person(1, photo=photo(FACELESS)), person(2)))
+    verified, faceless, trying = [await office.invite(file, subject) for subject in people]
+    assert {(await office.invites.inspect(code)).ended for code in (verified, faceless, trying)} == {None}
+    await office.verify_by(verified)
+    assert (await office.invites.inspect(verified)).ended == "already_verified"
+    await refusal(office.agree(faceless))
+    assert (await office.invites.inspect(faceless)).ended == "reference_unusable"
+    await office.agree(trying)
+    grant = await office.invites.exchange(trying)
+    for ended in (None, None, "attempts_exhausted"):
+        await office.sessions.open(grant.secret)
+        assert (await office.invites.inspect(trying)).ended == ended
 
 
 async def test_a_link_expires_exactly_on_time(office: Office) -> None:
