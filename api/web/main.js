@@ -10,7 +10,7 @@ const BUSY = ["overloaded", "draining"];
 const FOLLOW_SECONDS = 3;
 const onPhone = navigator.maxTouchPoints > 0;
 const chosen = { light: true, motions: "all", speech: false };
-let code = "", invite = null, grant = null, camera = null, capture = null, again = noLink, hidden = false, tools = null;
+let code = "", invite = null, grant = null, camera = null, capture = null, again = () => {}, hidden = false, tools = null;
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 const paragraph = (words, kind) => h("p", { class: kind }, words);
@@ -282,6 +282,4 @@ addEventListener("hashchange", begin);
 // The link is looked at while the words still come: on a slow network that is one way less.
 let firstLook = location.hash.length > 1 ? service.inspect(location.hash.slice(1)) : null;
 firstLook?.catch(() => {});
-await useLanguages(() => again());
-await begin();
-loadTools().catch(() => {});
+useLanguages(() => again()).then(begin).then(() => loadTools().catch(() => {}));

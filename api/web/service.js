@@ -8,21 +8,31 @@ export class Refused extends Error {
 
 export let clockIsWrong = false;
 const CLOCK_SECONDS = 300;
+const ASK_SECONDS = 20;
+
+/** An answer and its text. Throws Refused if there is none in time. */
+async function fetched(path, options) {
+  const patience = new AbortController(), late = setTimeout(() => patience.abort(), ASK_SECONDS * 1000);
+  try {
+    const answer = await fetch(path, { ...options, signal: patience.signal });
+    return [answer, await answer.text()];
+  } catch { throw new Refused("network") } finally { clearTimeout(late) }
+}
+
+/** The content of a text that should be JSON; of whatever else answers in the service's place, nothing. */
+const parsed = (text) => { try { return JSON.parse(text) } catch { return null } };
 
 async function ask(path, { method = "POST", body, bearer, headers = {} } = {}) {
-  let answer;
-  try {
-    answer = await fetch(path, {
-      method, cache: "no-store", credentials: "omit",
-      headers: { "content-type": "application/json", ...(bearer && { authorization: `Bearer ${bearer}` }), ...headers },
-      body: body && JSON.stringify(body),
-    });
-  } catch { throw new Refused("network") }
+  const [answer, text] = await fetched(path, {
+    method, cache: "no-store", credentials: "omit",
+    headers: { "content-type": "application/json", ...(bearer && { authorization: `Bearer ${bearer}` }), ...headers },
+    body: body && JSON.stringify(body),
+  });
   const date = Date.parse(answer.headers.get("date"));
   if (date) clockIsWrong = Math.abs(date - Date.now()) > CLOCK_SECONDS * 1000;
-  const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(content.code ?? "other", Number(answer.headers.get("retry-after")) || undefined);
-  return content;
+  const content = parsed(text);
+  if (answer.ok && content) return content;
+  throw new Refused(answer.ok ? "network" : content?.code ?? "other", Number(answer.headers.get("retry-after")) || undefined);
 }
 
 /** A random name of this phone, kept by it, so that attempts on one device can be slowed down. */
