@@ -8,11 +8,11 @@ export class Refused extends Error {
 
 export let clockIsWrong = false;
 const CLOCK_SECONDS = 300;
-const ASK_SECONDS = 20;
+const ASK_SECONDS = 20, LOOK_SECONDS = 5;
 
-/** An answer and its text. Throws Refused if there is none in time. */
-async function fetched(path, options) {
-  const patience = new AbortController(), late = setTimeout(() => patience.abort(), ASK_SECONDS * 1000);
+/** An answer and its text. Throws Refused if there is none within so many seconds. */
+async function fetched(path, seconds, options) {
+  const patience = new AbortController(), late = setTimeout(() => patience.abort(), seconds * 1000);
   try {
     const answer = await fetch(path, { ...options, signal: patience.signal });
     return [answer, await answer.text()];
@@ -22,8 +22,8 @@ async function fetched(path, options) {
 /** The content of a text that should be JSON; of whatever else answers in the service's place, nothing. */
 const parsed = (text) => { try { return JSON.parse(text) } catch { return null } };
 
-async function ask(path, { method = "POST", body, bearer, headers = {} } = {}) {
-  const [answer, text] = await fetched(path, {
+async function ask(path, { method = "POST", body, bearer, headers = {}, seconds = ASK_SECONDS } = {}) {
+  const [answer, text] = await fetched(path, seconds, {
     method, cache: "no-store", credentials: "omit",
     headers: { "content-type": "application/json", ...(bearer && { authorization: `Bearer ${bearer}` }), ...headers },
     body: body && JSON.stringify(body),
@@ -54,7 +54,7 @@ export const qrCode = (code) => ask("v1/invites/qr-code", { body: { code } });
 export const exchange = (code) => ask("v1/invites/exchange", { body: { code } });
 export const openSession = (grant) => ask("v1/sessions", { bearer: grant, headers: device() });
 export const sessionState = (opened) =>
-  ask(`v1/sessions/${opened.session_id}`, { method: "GET", bearer: opened.session_secret });
+  ask(`v1/sessions/${opened.session_id}`, { method: "GET", bearer: opened.session_secret, seconds: LOOK_SECONDS });
 export const answerConsent = (code, invite, agreed, language) => ask("v1/invites/consent", { body: {
   code, agreed, language, consent_version: invite.consent.version,
   consent_sha256: invite.consent.sha256[language], intent_sha256: invite.intent.sha256,
