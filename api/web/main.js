@@ -190,6 +190,7 @@ async function run(opened) {
   const { Capture, liveScreen } = await loadTools();
   for (let tried = 0; ; tried++) {
     const view = liveScreen({ stream: camera, speech: chosen.speech, stop: decline });
+    again = view.redraw;
     const show = (message) => {
       view.show(message);
       if (message.type === "done") { endCamera(); waiting("wait_title", say("wait_note")) }
