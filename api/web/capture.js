@@ -1,6 +1,7 @@
 // One live session over `heyan.capture.v1` (docs/stream.md): frames out, prompts in. Frames are dropped, never queued.
 
 import { Refused, sessionState } from "./service.js";
+import { stayAwake } from "./awake.js";
 import { Shutter } from "./camera.js";
 
 const PROTOCOL = "heyan.capture.v1";
@@ -27,11 +28,12 @@ export class Capture {
 
   /** Runs until the end: resolves to the `result`, or throws Refused. Null after `abort`. */
   run() {
-    const aborted = new Promise((done) => { this.#stop = () => done(null) });
+    const aborted = new Promise((done) => { this.#stop = () => done(null) }), sleepAgain = stayAwake();
     return Promise.race([aborted, this.#play()]).finally(() => {
       this.#ended = true;
       this.#shooting = false;
       this.#socket?.close();
+      sleepAgain();
     });
   }
 

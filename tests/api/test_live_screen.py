@@ -28,6 +28,12 @@ Object.defineProperty(window, 'speechSynthesis', {value: {
   speak: (said) => heard.push(said.text), cancel: () => heard.push('cut'),
 }});
 """
+WAKE_LOCK = """
+window.awake = [];
+Object.defineProperty(navigator, 'wakeLock', {value: {
+  request: async (kind) => { awake.push(kind); return {release: async () => { awake.push('released') }} },
+}});
+"""
 
 
 def words_in(language: str) -> dict[str, Any]:
@@ -136,3 +142,17 @@ async def test_another_language_in_the_middle_of_a_session(api: RunningApi, brow
         assert english["stop"] in shown
         prompter.tell("light", colour="#30ffff", total=8)
         await prompter.phone.page.locator("#light p").get_by_text(english["look_at_screen"]).wait_for()
+
+
+async def test_the_screen_is_kept_on_during_the_session_alone(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    async with session(browser, api, filing, script=WAKE_LOCK) as prompter:
+        page = prompter.phone.page
+        await page.wait_for_function("awake.length === 1")
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await page.wait_for_function("awake.length === 2")
+        prompter.tell("result", outcome="referred", reason="use_window", attempts_left=0)
+        await prompter.socket.close()
+        await prompter.phone.at("referred", look=False)
+        assert await page.evaluate("awake") == ["screen", "screen", "released"]
