@@ -21,7 +21,7 @@ export function liveScreen({ stream, speech, stop }) {
   const look = h("p"), upright = h("p", { id: "upright" }), stops = [button("", stop, "quiet"), button("", stop)];
   const colours = h("div", { id: "light", hidden: true }, look, stops[1]);
   const heading = screen("live", say("live_title"), { step: 4, children: [
-    prompt, h("div", { class: "stage" }, h("div", { class: "view" }, video), ring, pointer), count,
+    prompt, h("div", { class: "stage" }, h("div", { class: "oval" }, h("div", { class: "view" }, video), ring, pointer)), count,
     actions(stops[0]), colours, upright,
   ] }).querySelector("h1");
 

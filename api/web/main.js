@@ -152,7 +152,7 @@ function ready() {
   video.srcObject = camera;
   video.play().catch(() => {});
   screen("ready", say("ready_title"), { step: 4, children: [
-    paragraph(say("ready_note")), h("div", { class: "stage" }, h("div", { class: "view" }, video)),
+    paragraph(say("ready_note")), h("div", { class: "stage" }, h("div", { class: "oval" }, h("div", { class: "view" }, video))),
     actions(button(say("start"), verify), declineButton()), h("p", { id: "upright" }, say("upright")),
   ] });
 }

@@ -3,12 +3,12 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from browser_phone import CHROMIUM, PhoneBrowser, chromium, phone_browser
-from playwright.async_api import Browser, WebSocketRoute
+from playwright.async_api import Browser, Page, WebSocketRoute
 from running_service import RunningApi
 
 from api.routes.pages import WEB
@@ -55,7 +55,18 @@ class Prompter:
     """The service's side of a session, told by the test."""
 
     phone: PhoneBrowser
-    socket: WebSocketRoute
+    sockets: list[WebSocketRoute] = field(default_factory=list)
+
+    @property
+    def socket(self) -> WebSocketRoute:
+        return self.sockets[-1]
+
+    def take(self, socket: WebSocketRoute) -> None:
+        self.sockets.append(socket)
+
+    async def begin(self) -> None:
+        await self.phone.at("live", look=False)
+        self.tell("claimed", resume_secret="x")
 
     def tell(self, kind: str, **content: object) -> None:
         self.socket.send(json.dumps({"type": kind, "nonce": "12345678", "index": 0, "total": 5, **content}))
@@ -76,22 +87,81 @@ async def at_the_camera(phone: PhoneBrowser, api: RunningApi, filing: Filing) ->
     await phone.at("camera", look=False)
 
 
+async def box(page: Page, selector: str) -> tuple[float, float]:
+    """Top and bottom of an element in the view."""
+    top, bottom = await page.locator(selector).evaluate("e => (r => [r.top, r.bottom])(e.getBoundingClientRect())")
+    return top, bottom
+
+
+LARGE_TEXT = """
+addEventListener('DOMContentLoaded', () => {
+  const style = new CSSStyleSheet();
+  style.replaceSync(':root { font-size: 34px !important }');
+  document.adoptedStyleSheets = [style];
+});
+"""
+VIEWS = {
+    "390x844": "",
+    "375x553": "",
+    "360x512": "",
+    "360x640": "",
+    "320x568": "",
+    "360x640-large": LARGE_TEXT,
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+async def test_what_is_needed_is_in_view_on_small_phones(
+    name: str, api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    width, height = map(int, name.removesuffix("-large").split("x"))
+    text, view = VIEWS[name], {"width": width, "height": height}
+    async with session(browser, api, filing, script=text, start=False, viewport=view) as prompter:
+        phone, page = prompter.phone, prompter.phone.page
+        start = page.get_by_role("button", name=WORDS["start"])
+        await phone.check(f"ready-{name}")
+        assert await start.evaluate("e => e.getBoundingClientRect().bottom <= innerHeight")
+        await start.click()
+        await prompter.begin()
+        prompter.tell("guide", code="more_light")
+        await prompter.told(WORDS["guide"]["more_light"])
+        await phone.check(f"live-{name}")
+        assert (await box(page, ".prompt"))[1] <= (await box(page, ".ring"))[0]
+        for cue in WORDS["cue"]:
+            prompter.tell("ask", cue=cue, seconds=7)
+            await prompter.told(WORDS["cue"][cue])
+            await phone.picture(f"live-{cue}-{name}")
+            stage, arrow = await box(page, ".oval"), await box(page, ".arrow")
+            assert stage[0] <= arrow[0] < arrow[1] <= stage[1] + 0.5
+            assert 0 <= (await box(page, ".prompt"))[0] < (await box(page, ".prompt"))[1] <= stage[0]
+            assert (await box(page, ".ring"))[1] <= (await box(page, ".actions"))[0]
+            assert (await box(page, ".actions"))[1] <= height + 0.5
+            assert await page.evaluate("scrollY") == 0
+
+
 @asynccontextmanager
 async def session(
-    browser: Browser, api: RunningApi, filing: Filing, *, script: str = "", aloud: bool = False, **options: Any
+    browser: Browser,
+    api: RunningApi,
+    filing: Filing,
+    *,
+    script: str = "",
+    aloud: bool = False,
+    start: bool = True,
+    **options: Any,
 ) -> AsyncIterator[Prompter]:
-    sockets = list[WebSocketRoute]()
+    """A phone in front of the camera; by default in a session that has begun."""
     async with phone_browser(browser, str(api.http.base_url), WORDS, script=PLAIN_CAMERA + script, **options) as phone:
-        await phone.page.route_web_socket("**/stream", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
+        prompter = Prompter(phone)
+        await phone.page.route_web_socket("**/stream", prompter.take)
         await at_the_camera(phone, api, filing)
         if aloud:
             await phone.page.get_by_label(WORDS["speech"]).check()
         await phone.tap("open_camera")
         await phone.at("ready", look=False)
-        await phone.tap("start")
-        await phone.at("live", look=False)
-        prompter = Prompter(phone, sockets[-1])
-        prompter.tell("claimed", resume_secret="x")
+        if start:
+            await phone.tap("start")
+            await prompter.begin()
         yield prompter
         phone.nothing_wrong()
 
