@@ -1,11 +1,14 @@
 // One live session over `heyan.capture.v1` (docs/stream.md): frames out, prompts in. Frames are dropped, never queued.
 
 import { Refused, sessionState } from "./service.js";
+import { stayAwake } from "./awake.js";
 import { Shutter } from "./camera.js";
 
 const PROTOCOL = "heyan.capture.v1";
 const FRAME_MS = 125;
 const RESUME_MS = 14_000;
+const WATCH_MS = 500, MOST_STUCK = 16;   // eight seconds, counted by looks: a phone that slept is not without a network
+const LOOK_UP_MS = 20_000;
 const HEADER = 16;
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -15,7 +18,7 @@ const painted = () => new Promise((done) => {
 });
 
 export class Capture {
-  #opened; #video; #claim; #show; #socket; #secret; #ended = false; #shooting = false;
+  #opened; #video; #claim; #show; #socket; #secret; #ended = false; #shooting = false; #stuck = 0;
   #nonce = new Uint8Array(8); #seq = 0; #resumed = false; #stop; #began = performance.now();
 
   /** `show(message)` is called for every prompt, and with {type: "reconnecting"}. */
@@ -25,8 +28,13 @@ export class Capture {
 
   /** Runs until the end: resolves to the `result`, or throws Refused. Null after `abort`. */
   run() {
-    const aborted = new Promise((done) => { this.#stop = () => done(null) });
-    return Promise.race([aborted, this.#play()]).finally(() => { this.#ended = true; this.#shooting = false; this.#socket?.close() });
+    const aborted = new Promise((done) => { this.#stop = () => done(null) }), sleepAgain = stayAwake();
+    return Promise.race([aborted, this.#play()]).finally(() => {
+      this.#ended = true;
+      this.#shooting = false;
+      this.#socket?.close();
+      sleepAgain();
+    });
   }
 
   abort() {
@@ -55,15 +63,31 @@ export class Capture {
     return new Promise((done) => {
       let last = null;
       const socket = this.#socket = new WebSocket(address, PROTOCOL);
+      const unwatch = this.#watch(() => socket.onclose());
       socket.binaryType = "arraybuffer";
       socket.onopen = () => socket.send(JSON.stringify(first));
-      socket.onclose = () => { this.#shooting = false; done(last) };
+      socket.onclose = () => {
+        unwatch();
+        socket.onmessage = socket.onclose = null;
+        socket.close();
+        this.#shooting = false;
+        done(last);
+      };
       socket.onmessage = async ({ data }) => {
+        this.#stuck = 0;
         const message = JSON.parse(data);
         if (message.type === "result" || message.type === "problem") last = message;
         else await this.#obey(message, first.type === "resume");
       };
     });
+  }
+
+  /** Call `lost` once nothing gets through any more, though no connection was closed: see docs/stream.md. */
+  #watch(lost) {
+    this.#stuck = 0;
+    const looking = setInterval(() => { if (++this.#stuck > MOST_STUCK) lost() }, WATCH_MS);
+    addEventListener("offline", lost);
+    return () => { clearInterval(looking); removeEventListener("offline", lost) };
   }
 
   async #obey(message, resuming) {
@@ -86,7 +110,9 @@ export class Capture {
     for (let next = performance.now(); this.#shooting && socket === this.#socket; await pause(next - performance.now())) {
       next = Math.max(next + FRAME_MS, performance.now());
       const nonce = this.#nonce;
-      if (document.hidden || socket.bufferedAmount > 0) continue;
+      if (socket.bufferedAmount > 0) continue;
+      this.#stuck = 0;
+      if (document.hidden) continue;
       const jpeg = await shutter.shoot(this.#video);
       if (jpeg && this.#shooting && socket.readyState === WebSocket.OPEN) socket.send(this.#frame(nonce, jpeg));
     }
@@ -103,7 +129,7 @@ export class Capture {
 
   /** How the session ended, if its connection did not tell. */
   async #lookUp() {
-    for (let tried = 0; tried < 12 && !this.#ended; tried++) {
+    for (const until = performance.now() + LOOK_UP_MS; performance.now() < until && !this.#ended; ) {
       const found = await sessionState(this.#opened).catch(() => null);
       if (found?.outcome) return { type: "result", ...found };
       await pause(1500);

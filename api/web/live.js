@@ -4,6 +4,7 @@ import { actions, arrow, button, drawing, growing, h, screen } from "./elements.
 import { language, say } from "./words.js";
 
 const AROUND = 100;
+const PRAISE_MS = 700;   // how long "seen" stays, unless something is asked: as long as it takes to read it
 
 export function liveScreen({ stream, speech, stop }) {
   const video = h("video", { autoplay: true, playsinline: true, muted: true, "aria-hidden": "true" });
@@ -17,18 +18,38 @@ export function liveScreen({ stream, speech, stop }) {
   const pointer = h("div", { class: "arrow", hidden: true, "aria-hidden": "true" }, arrow(), growing());
   const prompt = h("p", { class: "prompt", role: "status", "aria-live": "assertive" });
   const count = h("p", { class: "count soft" }, "\u00a0");
-  const colours = h("div", { id: "light", hidden: true }, h("p", {}, say("look_at_screen")), button(say("stop"), stop));
-  screen("live", say("live_title"), { step: 4, children: [
-    prompt, h("div", { class: "stage" }, h("div", { class: "view" }, video), ring, pointer), count,
-    actions(button(say("stop"), stop, "quiet")), colours, h("p", { id: "upright" }, say("upright")),
-  ] });
+  const look = h("p"), upright = h("p", { id: "upright" }), stops = [button("", stop, "quiet"), button("", stop)];
+  const colours = h("div", { id: "light", hidden: true }, look, stops[1]);
+  const heading = screen("live", say("live_title"), { step: 4, children: [
+    prompt, h("div", { class: "stage" }, h("div", { class: "oval" }, h("div", { class: "view" }, video), ring, pointer)), count,
+    actions(stops[0]), colours, upright,
+  ] }).querySelector("h1");
 
-  const tell = (words) => {
-    if (prompt.textContent === words) return;
-    prompt.textContent = words;
+  const worded = new Map();
+  const word = (element, ...words) => { worded.set(element, words); element.textContent = say(...words) };
+  const redraw = () => worded.forEach((words, element) => word(element, ...words));
+  word(heading, "live_title"); word(look, "look_at_screen"); word(upright, "upright");
+  stops.forEach((each) => word(each, "stop"));
+
+  let praise = 0, next = null;
+  const speak = (words, politely) => {
     if (!speech || !window.speechSynthesis) return;
-    speechSynthesis.cancel();
+    if (!politely) speechSynthesis.cancel();
     speechSynthesis.speak(Object.assign(new SpeechSynthesisUtterance(words), { lang: language === "zh" ? "zh-CN" : "en-GB" }));
+  };
+  const tell = (key, politely = false) => {
+    clearTimeout(praise);
+    praise = 0;
+    const before = prompt.textContent;
+    word(prompt, key);
+    if (prompt.textContent !== before) speak(prompt.textContent, politely);
+  };
+  /** What asks for no motion waits until praise was read; of several, the last. */
+  const tellCalmly = (key) => { if (praise) next = key; else tell(key) };
+  const applaud = () => {
+    tell("seen");
+    next = null;
+    praise = setTimeout(() => { praise = 0; if (next) tell(next, true) }, PRAISE_MS);
   };
   const progress = (done, total) => {
     ring.lastChild.setAttribute("stroke-dashoffset", AROUND * (1 - done / total));
@@ -38,23 +59,23 @@ export function liveScreen({ stream, speech, stop }) {
     pointer.dataset.cue = cue ?? "";
   };
   const shows = {
-    guide: ({ code }) => tell(say(`guide.${code}`)),
-    rest: () => { point(null); colours.hidden = true; tell(say("rest")) },
+    guide: ({ code }) => tellCalmly(`guide.${code}`),
+    rest: () => { point(null); colours.hidden = true; tellCalmly("rest") },
     ask: ({ cue, index, total }) => {
       point(cue);
-      count.textContent = say("progress", { n: index + 1, total });
-      tell(say(`cue.${cue}`));
+      word(count, "progress", { n: index + 1, total });
+      tell(`cue.${cue}`);
     },
-    seen: ({ index }) => { point(null); progress(index + 1, 7); tell(say("seen")) },
+    seen: ({ index }) => { point(null); progress(index + 1, 7); applaud() },
     light: ({ colour, index, total }) => {
       point(null);
       colours.hidden = false;
       colours.style.backgroundColor = colour;
       progress(5 + 2 * (index + 1) / total, 7);
-      tell(say("look_at_screen"));
+      tell("look_at_screen");
     },
-    done: () => { colours.hidden = true },
-    reconnecting: () => tell(say("reconnecting")),
+    done: () => { next = null; colours.hidden = true },
+    reconnecting: () => tell("reconnecting"),
   };
-  return { video, show: (message) => shows[message.type]?.(message) };
+  return { video, redraw, show: (message) => shows[message.type]?.(message) };
 }

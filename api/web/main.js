@@ -12,7 +12,7 @@ const FOLLOW_SECONDS = 3;
 const ENDS = ["invite_used", "invite_unknown", "invite_revoked", "invite_expired", "grant_invalid", "attempts_exhausted", "already_verified", "case_not_open"];
 const onPhone = navigator.maxTouchPoints > 0;
 const chosen = { light: true, motions: "all", speech: false };
-let code = "", invite = null, grant = null, camera = null, capture = null, again = noLink, hidden = false, tools = null;
+let code = "", invite = null, grant = null, camera = null, capture = null, again = () => {}, hidden = false, tools = null;
 let turn = { over: false, waited: 0 };   // the present way from "start" to a result; over once it was stopped
 
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
@@ -199,7 +199,7 @@ function ready(start = verify) {
   video.srcObject = camera;
   video.play().catch(() => {});
   screen("ready", say("ready_title"), { step: 4, children: [
-    paragraph(say("ready_note")), h("div", { class: "stage" }, h("div", { class: "view" }, video)),
+    paragraph(say("ready_note")), h("div", { class: "stage" }, h("div", { class: "oval" }, h("div", { class: "view" }, video))),
     actions(button(say("start"), start), declineButton(() => ready())), h("p", { id: "upright" }, say("upright")),
   ] });
 }
@@ -284,6 +284,7 @@ async function run(opened, mine) {
   for (let tried = 0; !mine.over; tried++) {
     if (mine.waited > TAP_SECONDS) await tapped(mine);
     const view = liveScreen({ stream: camera, speech: chosen.speech, stop });
+    again = view.redraw;
     const show = (message) => {
       view.show(message);
       if (message.type === "done") { endCamera(); waiting("wait_title", say("wait_note")) }
@@ -393,6 +394,4 @@ addEventListener("hashchange", () => { halt(); endCamera(); location.reload() })
 // The link is looked at while the words still come: on a slow network that is one way less.
 let firstLook = location.hash.length > 1 ? service.inspect(location.hash.slice(1)) : null;
 firstLook?.catch(() => {});
-await useLanguages(() => again());
-await begin();
-loadTools().catch(() => {});
+useLanguages(() => again()).then(begin).then(() => loadTools().catch(() => {}));

@@ -73,6 +73,4 @@ function problem(name, work) {
 }
 
 addEventListener("hashchange", begin);
-await useLanguages(() => again());
-document.title = say("report_page");
-await begin();
+useLanguages(() => again()).then(() => { document.title = say("report_page") }).then(begin);

@@ -8,21 +8,31 @@ export class Refused extends Error {
 
 export let clockIsWrong = false;
 const CLOCK_SECONDS = 300;
+const ASK_SECONDS = 20, LOOK_SECONDS = 5;
 
-async function ask(path, { method = "POST", body, bearer, headers = {} } = {}) {
-  let answer;
+/** An answer and its text. Throws Refused if there is none within so many seconds. */
+async function fetched(path, seconds, options) {
+  const patience = new AbortController(), late = setTimeout(() => patience.abort(), seconds * 1000);
   try {
-    answer = await fetch(path, {
-      method, cache: "no-store", credentials: "omit",
-      headers: { "content-type": "application/json", ...(bearer && { authorization: `Bearer ${bearer}` }), ...headers },
-      body: body && JSON.stringify(body),
-    });
-  } catch { throw new Refused("network") }
+    const answer = await fetch(path, { ...options, signal: patience.signal });
+    return [answer, await answer.text()];
+  } catch { throw new Refused("network") } finally { clearTimeout(late) }
+}
+
+/** The content of a text that should be JSON; of whatever else answers in the service's place, nothing. */
+const parsed = (text) => { try { return JSON.parse(text) } catch { return null } };
+
+async function ask(path, { method = "POST", body, bearer, headers = {}, seconds = ASK_SECONDS } = {}) {
+  const [answer, text] = await fetched(path, seconds, {
+    method, cache: "no-store", credentials: "omit",
+    headers: { "content-type": "application/json", ...(bearer && { authorization: `Bearer ${bearer}` }), ...headers },
+    body: body && JSON.stringify(body),
+  });
   const date = Date.parse(answer.headers.get("date"));
   if (date) clockIsWrong = Math.abs(date - Date.now()) > CLOCK_SECONDS * 1000;
-  const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(content.code ?? "other", Number(answer.headers.get("retry-after")) || undefined);
-  return content;
+  const content = parsed(text);
+  if (answer.ok && content) return content;
+  throw new Refused(answer.ok ? "network" : content?.code ?? "other", Number(answer.headers.get("retry-after")) || undefined);
 }
 
 /** A random name of this phone, kept by it, so that attempts on one device can be slowed down. */
@@ -44,7 +54,7 @@ export const qrCode = (code) => ask("v1/invites/qr-code", { body: { code } });
 export const exchange = (code, secret) => ask("v1/invites/exchange", { body: { code, grant_secret: secret } });
 export const openSession = (grant) => ask("v1/sessions", { bearer: grant, headers: device() });
 export const sessionState = (opened) =>
-  ask(`v1/sessions/${opened.session_id}`, { method: "GET", bearer: opened.session_secret });
+  ask(`v1/sessions/${opened.session_id}`, { method: "GET", bearer: opened.session_secret, seconds: LOOK_SECONDS });
 export const answerConsent = (code, invite, agreed, language) => ask("v1/invites/consent", { body: {
   code, agreed, language, consent_version: invite.consent.version,
   consent_sha256: invite.consent.sha256[language], intent_sha256: invite.intent.sha256,

@@ -9,10 +9,11 @@ export let language = "zh";
 const kept = () => { try { return localStorage.getItem(KEPT) } catch { return null } };
 
 async function useLanguage(chosen) {
-  language = chosen ?? kept() ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
-  if (chosen) try { localStorage.setItem(KEPT, chosen) } catch { /* private browsing: not kept */ }
-  const answer = await fetch(`web/words.${language}.json`);
+  const wanted = chosen ?? kept() ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
+  const answer = await fetch(`web/words.${wanted}.json`);
   words = await answer.json();
+  language = wanted;
+  if (chosen) try { localStorage.setItem(KEPT, chosen) } catch { /* private browsing: not kept */ }
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   document.title = words.title;
 }
@@ -25,6 +26,7 @@ export function say(key, values = {}) {
 }
 
 function nameOther() {
+  button.hidden = false;
   button.textContent = language === "zh" ? "English" : "中文";
   button.lang = language === "zh" ? "en" : "zh-CN";
 }

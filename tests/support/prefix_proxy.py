@@ -14,6 +14,11 @@ class PrefixProxy:
     port: int = 0
     target: int = 0
     serving: set["asyncio.Task[None] | None"] = field(default_factory=set)
+    flowing: asyncio.Event = field(default_factory=asyncio.Event)
+    """While it is cleared nothing is passed on and nothing closed: a network that has died without a word."""
+
+    def __post_init__(self) -> None:
+        self.flowing.set()
 
     @property
     def url(self) -> str:
@@ -26,6 +31,7 @@ class PrefixProxy:
         writer.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.flowing.wait()
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         method, path, rest = head.split(" ", 2)
         if not path.startswith(f"{self.prefix}/"):
@@ -36,17 +42,17 @@ class PrefixProxy:
             rest = "\r\n".join([*kept[:-2], "connection: close", "", ""])
         inner_reader, inner = await asyncio.open_connection("127.0.0.1", self.target)
         inner.write(f"{method} {path.removeprefix(self.prefix)} {rest}".encode("latin-1"))
-        to_service = asyncio.create_task(_pipe(reader, inner))
-        await _pipe(inner_reader, writer)
+        to_service = asyncio.create_task(self._pipe(reader, inner))
+        await self._pipe(inner_reader, writer)
         to_service.cancel()
         inner.close()
 
-
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while piece := await reader.read(65536):
-            writer.write(piece)
-            await writer.drain()
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while piece := await reader.read(65536):
+                await self.flowing.wait()
+                writer.write(piece)
+                await writer.drain()
 
 
 @asynccontextmanager
