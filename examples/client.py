@@ -414,7 +414,9 @@ def _case(content: Json, *, etag: str | None = None) -> Case:
 
 
 def _subject(content: Json) -> Subject:
-    attempt, invite = content["last_attempt"], content["invite"]
+    """A service of an earlier version tells less."""
+    attempt, invite = content.get("last_attempt"), content.get("invite")
+    verified_at, valid_until = content.get("verified_at"), content.get("valid_until")
     return Subject(
         id=content["id"],
         role=content["role"],
@@ -422,9 +424,9 @@ def _subject(content: Json) -> Subject:
         state=content["state"],
         last_attempt=attempt and LastAttempt(attempt["outcome"], attempt["reason"], _time(attempt["opened_at"])),
         invite=invite and LastInvite(invite["state"], _time(invite["expires_at"]), invite["attempts_left"]),
-        verified_at=content["verified_at"] and _time(content["verified_at"]),
-        valid_until=content["valid_until"] and _time(content["valid_until"]),
-        receipt=content["receipt"],
+        verified_at=verified_at and _time(verified_at),
+        valid_until=valid_until and _time(valid_until),
+        receipt=content.get("receipt"),
     )
 
 
