@@ -177,8 +177,10 @@ function cameraLost() {
 }
 
 const film = () => attempt(async () => {
+  const asked = again;
   await useCamera();
-  go(ready);
+  if (again === asked) go(ready);
+  else endCamera();
 });
 
 function cameraNotice() {
@@ -217,6 +219,7 @@ const verify = () => attempt(async () => {
 async function session(mine) {
   if (!grant) await exchange(kept.draw());
   await useCamera();
+  if (mine.over) return endCamera();
   const opened = await openPatiently(mine);
   if (opened) invite.attempts_left = opened.attempts_left;
   return run(opened, mine);
@@ -248,7 +251,11 @@ async function rest(seconds) {
   const until = Date.now() + seconds * 1000, show = () => resting(until);
   halt();
   endCamera();
-  for (go(show); again === show && Date.now() < until; await pause(Math.min(1, (until - Date.now()) / 1000))) tellLeft(until);
+  go(show);
+  while (again === show && Date.now() < until) {
+    tellLeft(until);
+    await pause(1);
+  }
   if (again === show) return seconds > TAP_SECONDS ? go(rested) : verify();
 }
 

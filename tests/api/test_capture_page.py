@@ -497,6 +497,33 @@ async def test_a_camera_that_ended_unnoticed_is_opened_again_for_a_session(
         phone.nothing_wrong()
 
 
+WHEN = "new Promise((done) => { const look = () => (%s) ? done() : setTimeout(look, 20); look() })"
+SLOW_CAMERA = f"""{PLAIN_CAMERA}
+const opening = navigator.mediaDevices.getUserMedia;
+navigator.mediaDevices.getUserMedia = async () => {{
+  await new Promise((allow) => {{ window.allow = allow }});
+  return opening();
+}};
+"""
+
+
+@needs_chromium
+async def test_a_camera_that_is_allowed_too_late_is_closed_again(
+    api: RunningApi, browser: Browser, filing: Filing
+) -> None:
+    async with phone_browser(browser, str(api.http.base_url), words_in("zh"), script=SLOW_CAMERA) as phone:
+        await phone.page.goto(await link(api, filing))
+        await agree(phone)
+        await phone.tap("open_camera")
+        await phone.page.evaluate(WHEN % "window.allow")
+        await phone.tap("decline")
+        await phone.at("decline_sure", look=False)
+        await phone.page.evaluate("allow()")
+        await phone.page.evaluate(WHEN % f"window.filmed && {CAMERA} === 'ended'")
+        await phone.at("decline_sure", look=False)
+        phone.nothing_wrong()
+
+
 @needs_chromium
 async def test_another_link_in_the_same_tab_takes_nothing_along(
     api: RunningApi, browser: Browser, filing: Filing, portraits: dict[str, bytes]
