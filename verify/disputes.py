@@ -19,7 +19,7 @@ from verify.errors import Gone, NotFound
 from verify.former import is_present, receipts_behind, told_of, verifications_behind
 from verify.identifiers import Entropy, hash_secret, link_code, new_part, new_secret, parse_code, secret_matches
 from verify.standing import check_kept
-from verify.statements import Statement, intent_statement
+from verify.statements import Statement, confirmed_statement
 from verify.store import Change, Store
 
 T = TypeVar("T")
@@ -156,14 +156,14 @@ def _live(file: CaseFile, part: str, secret: str, now: float) -> DisputeLink:
 
 def _view(file: CaseFile, link: DisputeLink) -> DisputeView:
     subject = told_of(file, link)
-    verified = [each.verified_at for each in verifications_behind(file, link)]
+    last = max(verifications_behind(file, link), key=lambda each: each.verified_at, default=None)
     return DisputeView(
         requester=file.case.client_name,
         action=file.case.action,
         role=subject.role,
         name_masked=subject.name_masked,
-        intent=intent_statement(file.case, subject),
-        verified_at=_time(max(verified)) if verified else None,
+        intent=confirmed_statement(file.case, subject, None if last is None else last.intent_sha256),
+        verified_at=None if last is None else _time(last.verified_at),
         disputed_at=None if link.disputed_at is None else _time(link.disputed_at),
         expires_at=_time(link.expires_at),
     )

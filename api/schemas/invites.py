@@ -99,7 +99,7 @@ class ConsentBody(Body):
                 {
                     "code": _CODE,
                     "agreed": True,
-                    "consent_version": "2026-11.2",
+                    "consent_version": "2026-11.3",
                     "consent_sha256": EXAMPLE_HASH,
                     "intent_sha256": EXAMPLE_HASH,
                     "language": "zh",
@@ -177,7 +177,7 @@ class InviteBody(Body):
                     "role_words": {"zh": "股东", "en": "shareholder"},
                     "name_masked": "张*",
                     "consent": {
-                        "version": "2026-11.2",
+                        "version": "2026-11.3",
                         "zh": "我同意…",
                         "en": "I agree…",
                         "sha256": {"zh": EXAMPLE_HASH, "en": EXAMPLE_HASH},

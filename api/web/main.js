@@ -2,6 +2,7 @@
 
 import { actions, button, card, h, inLanguage, mark, qrDrawing, screen } from "./elements.js";
 import * as service from "./service.js";
+import { statement } from "./statement.js";
 import { language, say, useLanguages } from "./words.js";
 
 const SLOW_RETRIES = 6;
@@ -153,7 +154,7 @@ function intent() {
     go(cameraNotice);
   });
   screen("intent", say("intent_title"), { step: 3, children: [
-    card(paragraph(inLanguage(invite.intent), "statement")), actions(button(say("intent_button"), confirm), declineButton()),
+    card(statement(inLanguage(invite.intent))), actions(button(say("intent_button"), confirm), declineButton()),
   ] });
 }
 

@@ -2,6 +2,7 @@
 
 import { actions, button, card, h, inLanguage, mark, screen } from "./elements.js";
 import * as service from "./service.js";
+import { statement } from "./statement.js";
 import { language, say, useLanguages } from "./words.js";
 
 let code = "", seen = null, again = () => {};
@@ -35,7 +36,7 @@ const report = () => attempt(async () => {
 const facts = () => card(h("dl", {}, [
   ["requester", seen.requester], ["person", seen.name_masked], ["report_when", seen.verified_at ? time(seen.verified_at) : say("report_never")],
 ].map(([term, text]) => [h("dt", {}, say(term)), h("dd", {}, text)])),
-h("p", { class: "soft" }, say("report_what")), paragraph(inLanguage(seen.intent), "statement"));
+h("p", { class: "soft" }, say("report_what")), statement(inLanguage(seen.intent)));
 
 function noLink() {
   screen("no_link", say("no_link_title"), { children: [paragraph(say("report_no_link"))] });

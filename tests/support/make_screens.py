@@ -1,6 +1,6 @@
 """`make screens`: pictures of the pages for docs/screens.md, and how soon the capture page is there on a slow phone.
 
-Real services, the real pages, and one face that may be shown. Screens that pass in a moment, or that need somebody to
+Real services, the real pages, and a camera whose picture is blurred in what is kept: nobody's face is in it. Screens that pass in a moment, or that need somebody to
 fail, are prompted from here.
 """
 
@@ -40,7 +40,10 @@ WINDOW_WEB = Path(__file__).parents[2] / "examples" / "one_window" / "web"
 
 
 async def shot(phone: PhoneBrowser, name: str) -> None:
-    """A picture of what is to be seen now, small enough to be kept with the text."""
+    """A picture of what is to be seen now, small enough to be kept with the text; of a face no more than that it is one."""
+    await phone.page.evaluate(
+        "for (const video of document.querySelectorAll('video')) video.style.filter = 'blur(14px)'"
+    )
     await phone.page.evaluate("Promise.all([...document.images].map((image) => image.decode()))")
     taken = Image.open(BytesIO(await phone.page.screenshot())).convert("RGB")
     path = PAGES.with_suffix("") / f"{name}.png"

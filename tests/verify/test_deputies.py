@@ -48,7 +48,7 @@ async def deputed(office: Office, **changes: object) -> tuple[CaseFile, str, App
 async def test_statement_token_and_receipt_say_for_whom(office: Office) -> None:
     file, subject, found = await deputed(office)
     statement = intent_statement(file.case, file.subjects[subject])
-    assert statement.zh.startswith(f"我受股东王*委托(授权编号 {found.id}),")
+    assert statement.zh.startswith(f"我受股东王*委托（授权编号 {found.id}），")
     assert "委托人真实意愿" in statement.zh
     assert statement.en.startswith(f"On behalf of shareholder 王* (appointment {found.id}) I confirm the principal's")
     token = await office.verified_token(file, subject)
