@@ -1,7 +1,7 @@
 """`make screens`: pictures of the pages for docs/screens.md, and how soon the capture page is there on a slow phone.
 
-Real services, the real pages, and a camera whose picture is blurred in what is kept: nobody's face is in it. Screens that pass in a moment, or that need somebody to
-fail, are prompted from here.
+Real services and pages, and a camera's picture that is blurred in what is kept: nobody's face is in it. Screens that
+pass in a moment, or that need somebody to fail, are prompted from here.
 """
 
 import asyncio
@@ -34,16 +34,15 @@ COLOURS = (96, 48, 24)
 MOST_BYTES = 60_000
 DESK = {"width": 1100, "height": 760}
 TIMES = 5
+BLUR = "for (const video of document.querySelectorAll('video')) video.style.filter = 'blur(14px)'"
 BEGIN, END = "<!-- measured -->\n", "<!-- end -->"
 PAGES = Path(__file__).parents[2] / "docs" / "screens.md"
 WINDOW_WEB = Path(__file__).parents[2] / "examples" / "one_window" / "web"
 
 
 async def shot(phone: PhoneBrowser, name: str) -> None:
-    """A picture of what is to be seen now, small enough to be kept with the text; of a face no more than that it is one."""
-    await phone.page.evaluate(
-        "for (const video of document.querySelectorAll('video')) video.style.filter = 'blur(14px)'"
-    )
+    """A picture of what is to be seen now, small enough to be kept with the text; the camera's part is blurred."""
+    await phone.page.evaluate(BLUR)
     await phone.page.evaluate("Promise.all([...document.images].map((image) => image.decode()))")
     taken = Image.open(BytesIO(await phone.page.screenshot())).convert("RGB")
     path = PAGES.with_suffix("") / f"{name}.png"
