@@ -10,7 +10,8 @@ import platformdirs
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from api.tuned import tuned_settings
+from api.processors import usable_processors
+from api.tuned import Tuned, read_tuned, tuned_settings
 from verify.messages import LINK_HOURS, MOST_REMINDERS
 from verify.policy import DEFAULT as DEFAULT_POLICY
 from verify.store_address import check_address
@@ -41,11 +42,6 @@ class SettingsError(ValueError):
 def default_data_dir() -> Path:
     """Where this machine keeps the data of programs of this user."""
     return Path(platformdirs.user_data_dir("heyan", appauthor=False))
-
-
-def default_workers() -> int:
-    """One inference worker a core: each runs the networks on one thread."""
-    return os.cpu_count() or 1
 
 
 def hours_of(text: str) -> tuple[float, ...]:
@@ -83,7 +79,7 @@ class Settings(BaseSettings):
     ray_seconds: Annotated[float, Field(ge=0.1, le=30)] = 2.0
     provider: Literal["auto", "cuda", "tensorrt", "openvino", "cpu"] = "auto"
     threads: Annotated[int, Field(ge=1, le=64)] = 1
-    workers: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_workers)
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_processors)
     queue: Annotated[int, Field(ge=1, le=10_000)] = 32
     live_sessions: Annotated[int, Field(ge=1, le=10_000)] = 64
     live_load: Annotated[float, Field(gt=0, le=10)] = 0.7
@@ -313,6 +309,13 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("setting_invalid", str(error)) from None
     free = measured.keys() - settings.model_fields_set
     return settings.model_copy(update=measured) if free == measured.keys() else settings
+
+
+def outdated_tuning(settings: Settings) -> Tuned | None:
+    """What `heyan tune` found with another number of processors, if it would count with this one."""
+    given = settings.model_fields_set & {"workers", "threads"}
+    tuned = None if given else read_tuned(settings.data_dir)
+    return None if tuned is None or tuned.fits else tuned
 
 
 def _web_address(value: str) -> SplitResult:
