@@ -54,15 +54,14 @@ def output(folder: Path) -> list[str]:
         pytest.skip(f"not installed: {', '.join(missing)}")
     (folder / ".venv").symlink_to(Path(sys.prefix))
     (folder / "deploy").symlink_to(ROOT / "deploy")
-    (folder / "data").mkdir(mode=0o700)
-    shutil.copytree(default_data_dir() / "models", folder / "data" / "models")
+    sources = default_data_dir() / "models" / "sources"
     ports = dict(zip(("FIRST", "SECOND", "HTTPS"), free_ports(3), strict=True))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEYAN_", "http", "HTTP"))}
     with (folder / "output").open("w+") as told:
         shell = subprocess.Popen(
             ["/bin/sh", "-c", script()],
             cwd=folder,
-            env={**kept, **ports, "HEYAN_DATA_DIR": str(folder / "data")},
+            env={**kept, **ports, "HEYAN_DATA_DIR": str(folder / "data"), "HEYAN_MODEL_PATH": str(sources)},
             stdout=told,
             stderr=subprocess.STDOUT,
             start_new_session=True,
