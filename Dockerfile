@@ -4,7 +4,10 @@
 #   docker build -t heyan .
 #   docker build -t heyan:cuda --build-arg VARIANT=cuda .
 #   make sbom audit    what is in it, as build/sbom.cdx.json, and what is known against it
-#   docker run --rm --read-only --tmpfs /tmp -p 8420:8420 -v heyan-data:/data heyan
+#   docker run --rm --read-only --tmpfs /tmp -p 127.0.0.1:8420:8420 -v heyan-data:/data \
+#     -e HEYAN_PUBLIC_URL=http://localhost:8420 heyan
+#
+# It listens on every address of the container, so that only HEYAN_PUBLIC_URL can say where links are to lead.
 
 ARG PYTHON=3.12
 ARG BASE=python:${PYTHON}-slim

@@ -7,6 +7,7 @@ from api import doctor
 from api.composition import open_engine, open_store_to_read, policy_changes
 from api.doctor import Finding
 from api.processors import usable_processors
+from api.public_address import public_address
 from api.settings import Settings, outdated_tuning
 from models.errors import ModelError
 from models.packs import find_pack
@@ -29,6 +30,7 @@ def diagnose(settings: Settings) -> list[Finding]:
         doctor.check_writable(settings.data_dir),
         doctor.check_disk(settings.data_dir),
         check_processors(settings),
+        doctor.guarded("links", lambda: public_address(settings, port=settings.port)),
         *check_engine(settings),
         doctor.guarded("models", lambda: _models(settings)),
         doctor.guarded("minimum rules", lambda: load_minimum_rules(settings.minimum_rules).version),

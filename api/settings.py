@@ -3,6 +3,7 @@
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from re import fullmatch
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
@@ -27,6 +28,9 @@ MIB = 1024 * KIB
 
 COLLECTOR_PATH = "/v1/traces"
 """Where a collector takes spans if its address names no path."""
+
+PUBLIC_ADDRESS = r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?"
+"""What may stand in a link as it is, and in the headers of the pages behind it."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -146,17 +150,23 @@ class Settings(BaseSettings):
 
     @field_validator("public_url")
     @classmethod
-    def _is_web_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value.rstrip("/") if value else None
+    def _is_public(cls, value: str | None) -> str | None:
+        """Every link begins with it, and ends in a fragment of its own. A path is of a proxy that takes it away."""
+        if value is None:
+            return None
+        _web_address(value)
+        if not fullmatch(PUBLIC_ADDRESS, value):
+            raise ValueError("must be as https://verify.example or https://verify.example/path, in ASCII, no query")
+        return value.rstrip("/")
 
     @field_validator("authority_url")
     @classmethod
     def _is_secure_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith("https://"):
+        if value is None:
+            return None
+        if _web_address(value).scheme != "https":
             raise ValueError("must begin with https://")
-        return value.rstrip("/") if value else None
+        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _has_certificates(self) -> Self:

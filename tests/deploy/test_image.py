@@ -132,6 +132,15 @@ def test_entry_point_and_command_are_in_exec_form_and_health_is_asked() -> None:
     assert only(FINAL, "VOLUME").value == "/data"
 
 
+def test_who_is_told_to_run_it_is_told_to_say_where_links_lead() -> None:
+    """It listens on every address of a container, from which no link can be made."""
+    assert "HEYAN_HOST=0.0.0.0" in only(FINAL, "ENV").value
+    told = [(ROOT / "Dockerfile").read_text("utf-8"), *(file.read_text("utf-8") for file in ROOT.glob("docs/*.md"))]
+    runs = re.findall(r"docker run (?:.*\\\n)*.*", "\n".join(told))
+    assert runs
+    assert all("-e HEYAN_PUBLIC_URL=http" in run for run in runs)
+
+
 def test_no_secret_is_baked_in() -> None:
     assert not re.search(r"(?i)password|secret|token|_key=", repr([*every("ENV"), *every("ARG")]))
 
