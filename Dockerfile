@@ -66,7 +66,8 @@ VOLUME /data
 EXPOSE 8420
 # SIGTERM drains live sessions for up to 60 seconds: give `docker stop` a longer timeout.
 STOPSIGNAL SIGTERM
+# Follows HEYAN_HOST, HEYAN_PORT and HEYAN_TLS, but no options of the command.
 HEALTHCHECK --interval=15s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8420/healthz', timeout=2).read()"]
+    CMD ["python", "-m", "api.health_check"]
 ENTRYPOINT ["heyan"]
 CMD ["serve"]
