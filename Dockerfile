@@ -4,7 +4,10 @@
 #   docker build -t heyan .
 #   docker build -t heyan:cuda --build-arg VARIANT=cuda .
 #   make sbom audit    what is in it, as build/sbom.cdx.json, and what is known against it
-#   docker run --rm --read-only --tmpfs /tmp -p 8420:8420 -v heyan-data:/data heyan
+#   docker run --rm --read-only --tmpfs /tmp -p 127.0.0.1:8420:8420 -v heyan-data:/data \
+#     -e HEYAN_PUBLIC_URL=http://localhost:8420 heyan
+#
+# It listens on every address of the container, so that only HEYAN_PUBLIC_URL can say where links are to lead.
 
 ARG PYTHON=3.12
 ARG BASE=python:${PYTHON}-slim
@@ -63,7 +66,8 @@ VOLUME /data
 EXPOSE 8420
 # SIGTERM drains live sessions for up to 60 seconds: give `docker stop` a longer timeout.
 STOPSIGNAL SIGTERM
+# Follows HEYAN_HOST, HEYAN_PORT and HEYAN_TLS, but no options of the command.
 HEALTHCHECK --interval=15s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8420/healthz', timeout=2).read()"]
+    CMD ["python", "-m", "api.health_check"]
 ENTRYPOINT ["heyan"]
 CMD ["serve"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import trustme
 
-from models.fetch import write_atomically
+from models.fetch import make_private, write_atomically
 
 AUTHORITY_NAME = "heyan local"
 
@@ -38,7 +38,7 @@ def server_certificate(*, folder: Path, names: Iterable[str], now: datetime) -> 
     `now` is timezone-aware. The authority stays the same, so that a phone trusts it once; the certificate is renewed at
     each start, because addresses change.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     authority = _authority(folder)
     distinct = tuple(dict.fromkeys(names))
     issued = authority.issue_cert(

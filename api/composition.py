@@ -25,11 +25,12 @@ from api.message_worker import MessageWorker
 from api.metrics import Metrics
 from api.outbound import Outbound
 from api.photo_checks import PhotoChecks, photo_threads
+from api.processors import usable_processors
 from api.rate_limit import RateLimit
 from api.secret_files import read_secret
 from api.senders import open_senders
 from api.sequencer import Sequencer
-from api.settings import Settings, default_workers
+from api.settings import Settings, outdated_tuning
 from api.traces import Traces
 from api.watching import Places, Watching
 from models.engine import Engine
@@ -139,7 +140,7 @@ async def open_services(
         engine = await asyncio.to_thread(open_engine, settings)  # Ray is not to be waited for on an event loop
     minimum = load_minimum_rules(settings.minimum_rules)
     pool = InferencePool(workers=settings.workers, queue=settings.queue)
-    with closing(pool), closing(photo_threads(workers=min(settings.workers, default_workers()))) as threads:
+    with closing(pool), closing(photo_threads(workers=min(settings.workers, usable_processors()))) as threads:
         async with open_traces(settings) as named, open_store_of(settings, watch=(traces or named).round_trip) as store:
             policy = await matching_policy(settings, engine, store)
             services = _services(
@@ -253,6 +254,8 @@ def _services(
     entropy = secrets.token_bytes
     keys = load_keys(settings.data_dir, entropy=entropy, auditor_key=settings.auditor_key)
     log = get_logger("heyan")
+    if outdated_tuning(settings) is not None:
+        log.warning("tuning_outdated")
     authority, senders = open_authority(settings, metrics), open_senders(settings)
     clients = Clients(store, entropy)
     cases = Cases(
@@ -274,7 +277,7 @@ def _services(
                 load=settings.live_load,
                 latency_seconds=settings.live_latency_seconds,
             ),
-            workers=min(settings.workers, default_workers()),
+            workers=min(settings.workers, usable_processors()),
             metrics=metrics,
         ),
         metrics=metrics,

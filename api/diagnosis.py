@@ -6,7 +6,9 @@ from time import time
 from api import doctor
 from api.composition import open_engine, open_store_to_read, policy_changes
 from api.doctor import Finding
-from api.settings import Settings
+from api.processors import usable_processors
+from api.public_address import public_address
+from api.settings import Settings, outdated_tuning
 from models.errors import ModelError
 from models.packs import find_pack
 from models.prepare import verify_files
@@ -27,11 +29,23 @@ def diagnose(settings: Settings) -> list[Finding]:
         doctor.check_opencv(),
         doctor.check_writable(settings.data_dir),
         doctor.check_disk(settings.data_dir),
+        check_processors(settings),
+        doctor.guarded("links", lambda: public_address(settings, port=settings.port)),
         *check_engine(settings),
         doctor.guarded("models", lambda: _models(settings)),
         doctor.guarded("minimum rules", lambda: load_minimum_rules(settings.minimum_rules).version),
         *asyncio.run(check_store(settings)),
     ]
+
+
+def check_processors(settings: Settings) -> Finding:
+    """What is run side by side on the processors that may be used; whether `heyan tune` saw as many."""
+    there = usable_processors()
+    found = f"{there} usable; {settings.workers} workers of {settings.threads} threads"
+    tuned = outdated_tuning(settings)
+    if tuned is not None:
+        found += f"; what `heyan tune` found with {tuned.cores} does not count: run it again"
+    return Finding(check="processors", ok=True, found=found)
 
 
 def check_engine(settings: Settings) -> tuple[Finding, ...]:

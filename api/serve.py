@@ -16,13 +16,14 @@ from fastapi import FastAPI
 
 from api.allocator import give_memory_back
 from api.app import create_app
-from api.certificates import ServerCertificate, lan_addresses, local_names, server_certificate
+from api.certificates import ServerCertificate, local_names, server_certificate
 from api.composition import open_services
 from api.connections import bounded_http
 from api.delivery import delivering
 from api.errors import ListeningError
 from api.live_sessions import LiveSessions
 from api.metrics import Metrics
+from api.public_address import THIS_MACHINE, for_local_network, public_address
 from api.settings import Settings
 
 WEBSOCKET_BYTES = 8 * 1024 * 1024
@@ -99,6 +100,7 @@ def run(settings: Settings, *, announce: Callable[[Listening], None]) -> None:
     Raises:
         models.errors.ModelError, verify.policy.PolicyError, verify.errors.Unavailable: see `open_services`.
         ListeningError: nobody can listen on that address.
+        SettingsError: `setting_invalid`, nobody can say where links are to lead.
     """
     give_memory_back()
     with bound(settings) as listener:
@@ -139,7 +141,7 @@ def bound(settings: Settings) -> socket.socket:
     Raises:
         ListeningError: `address_unusable`.
     """
-    host = ANY_ADDRESS if _opens_up(settings) else settings.host
+    host = ANY_ADDRESS if settings.tls and settings.host in THIS_MACHINE else settings.host
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, settings.port), family=family)
@@ -149,20 +151,13 @@ def bound(settings: Settings) -> socket.socket:
 
 
 def listening(settings: Settings, *, port: int) -> Listening:
-    """Public address and certificate of a service on this port."""
-    host = settings.host
-    certificate = None
-    if settings.tls:
-        names = local_names() if _opens_up(settings) else (host, *local_names())
-        certificate = server_certificate(folder=settings.data_dir / "tls", names=names, now=datetime.now(UTC))
-        host = next(iter(lan_addresses()), "localhost") if _opens_up(settings) else host
-    scheme, name = ("https" if settings.tls else "http"), (f"[{host}]" if ":" in host else host)
-    return Listening(url=settings.public_url or f"{scheme}://{name}:{port}", certificate=certificate)
-
-
-def _opens_up(settings: Settings) -> bool:
-    """With TLS a loopback host opens up to the local network: that is what TLS of our own is for."""
-    return settings.tls and settings.host in {"127.0.0.1", "localhost"}
+    """Public address and certificate of a service on this port. Raises SettingsError as `public_address`."""
+    url = public_address(settings, port=port)
+    if not settings.tls:
+        return Listening(url=url, certificate=None)
+    names = local_names() if for_local_network(settings) else (settings.host, *local_names())
+    certificate = server_certificate(folder=settings.data_dir / "tls", names=names, now=datetime.now(UTC))
+    return Listening(url=url, certificate=certificate)
 
 
 def server_config(app: FastAPI, where: Listening, settings: Settings) -> uvicorn.Config:

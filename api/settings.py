@@ -3,6 +3,7 @@
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from re import fullmatch
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
@@ -10,7 +11,8 @@ import platformdirs
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from api.tuned import tuned_settings
+from api.processors import usable_processors
+from api.tuned import Tuned, read_tuned, tuned_settings
 from verify.messages import LINK_HOURS, MOST_REMINDERS
 from verify.policy import DEFAULT as DEFAULT_POLICY
 from verify.store_address import check_address
@@ -27,6 +29,9 @@ MIB = 1024 * KIB
 COLLECTOR_PATH = "/v1/traces"
 """Where a collector takes spans if its address names no path."""
 
+PUBLIC_ADDRESS = r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?"
+"""What may stand in a link as it is, and in the headers of the pages behind it."""
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -41,11 +46,6 @@ class SettingsError(ValueError):
 def default_data_dir() -> Path:
     """Where this machine keeps the data of programs of this user."""
     return Path(platformdirs.user_data_dir("heyan", appauthor=False))
-
-
-def default_workers() -> int:
-    """One inference worker a core: each runs the networks on one thread."""
-    return os.cpu_count() or 1
 
 
 def hours_of(text: str) -> tuple[float, ...]:
@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     ray_seconds: Annotated[float, Field(ge=0.1, le=30)] = 2.0
     provider: Literal["auto", "cuda", "tensorrt", "openvino", "cpu"] = "auto"
     threads: Annotated[int, Field(ge=1, le=64)] = 1
-    workers: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=default_workers)
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_processors)
     queue: Annotated[int, Field(ge=1, le=10_000)] = 32
     live_sessions: Annotated[int, Field(ge=1, le=10_000)] = 64
     live_load: Annotated[float, Field(gt=0, le=10)] = 0.7
@@ -150,17 +150,23 @@ class Settings(BaseSettings):
 
     @field_validator("public_url")
     @classmethod
-    def _is_web_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value.rstrip("/") if value else None
+    def _is_public(cls, value: str | None) -> str | None:
+        """Every link begins with it, and ends in a fragment of its own. A path is of a proxy that takes it away."""
+        if value is None:
+            return None
+        _web_address(value)
+        if not fullmatch(PUBLIC_ADDRESS, value):
+            raise ValueError("must be as https://verify.example or https://verify.example/path, in ASCII, no query")
+        return value.rstrip("/")
 
     @field_validator("authority_url")
     @classmethod
     def _is_secure_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith("https://"):
+        if value is None:
+            return None
+        if _web_address(value).scheme != "https":
             raise ValueError("must begin with https://")
-        return value.rstrip("/") if value else None
+        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _has_certificates(self) -> Self:
@@ -313,6 +319,13 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError("setting_invalid", str(error)) from None
     free = measured.keys() - settings.model_fields_set
     return settings.model_copy(update=measured) if free == measured.keys() else settings
+
+
+def outdated_tuning(settings: Settings) -> Tuned | None:
+    """What `heyan tune` found with another number of processors, if it would count with this one."""
+    given = settings.model_fields_set & {"workers", "threads"}
+    tuned = None if given else read_tuned(settings.data_dir)
+    return None if tuned is None or tuned.fits else tuned
 
 
 def _web_address(value: str) -> SplitResult:

@@ -74,7 +74,7 @@ def fetch_file(wanted: Wanted, target: Path, *, directory: Path | None = None, p
 
 def write_atomically(target: Path, content: bytes) -> None:
     """A temporary file beside the target, then a rename: a reader sees the old file or the whole new one."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_private(target.parent)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -85,6 +85,16 @@ def write_atomically(target: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user alone: `mkdir` gives its mode to the last one.
+
+    What is there stays as it is.
+    """
+    if not folder.exists():
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def sha256_of(path: Path) -> str:

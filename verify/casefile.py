@@ -125,6 +125,8 @@ class OnBehalfOf:
     """Of an organisation."""
     principal_hash: str | None = None
     """Of a principal's ID."""
+    principal_stateless_hash: str = ""
+    """Of a principal's passport with its issuing state, as a subject's `stateless_hash`."""
     until: float | None = None
     """Unix seconds at which an appointment ends."""
 

@@ -53,6 +53,8 @@ class Known:
     name_masked: str
     id_masked: str
     id_hash: str
+    stateless_hash: str = ""
+    """Of a passport with its issuing state: what `id_hash` would be without; "" of any other document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ class Deputies:
 
         Raises:
             Invalid: `action_unknown`, `appointment_invalid`, `text_invalid`, `id_document_type_unknown`,
-                `id_document_invalid`.
+                `id_document_invalid`, `passport_state_missing`.
         """
         if not 1 <= len(set(new.actions)) <= MOST_ACTIONS:
             raise Invalid("appointment_invalid", f"an appointment is for 1 to {MOST_ACTIONS} actions")
@@ -99,8 +101,7 @@ class Deputies:
             valid_until=valid_until,
             appointed_at=now,
         )
-        if appointment.deputy.id_hash == appointment.principal.id_hash:
-            raise Invalid("appointment_invalid", "nobody can be their own deputy")
+        _check_two_people(appointment.deputy, appointment.principal)
         await self._keep(client, appointment)
         return appointment
 
@@ -127,10 +128,12 @@ class Deputies:
     def _known(self, identity: Identity, now: float) -> Known:
         name = check_text(identity.name, field="name", longest=LONGEST_PERSON)
         document = check_document(identity.document, today=civil_date(now))
+        stateless = document.stateless
         return Known(
             name_masked=mask_name(name),
             id_masked=mask_id(document.number),
             id_hash=self.vault.person_hash(document.type, document.person),
+            stateless_hash="" if stateless is None else self.vault.person_hash(document.type, stateless),
         )
 
     async def _keep(self, client: Client, appointment: Appointment) -> None:
@@ -155,6 +158,7 @@ def stands_for(appointment: Appointment, *, deputy_hash: str, action: str, now: 
         id=appointment.id,
         name=appointment.principal.name_masked,
         principal_hash=appointment.principal.id_hash,
+        principal_stateless_hash=appointment.principal.stateless_hash,
         until=appointment.valid_until,
     )
 
@@ -194,6 +198,17 @@ def appointed_until(subject: Subject) -> float:
     """A deputy's verification does not outlive the appointment. Unix seconds; infinite for anybody else."""
     until = None if subject.on_behalf_of is None else subject.on_behalf_of.until
     return inf if until is None else until
+
+
+def _check_two_people(deputy: Known, principal: Known) -> None:
+    if deputy.id_hash == principal.id_hash:
+        raise Invalid("appointment_invalid", "nobody can be their own deputy")
+    if deputy.id_hash == principal.stateless_hash or principal.id_hash == deputy.stateless_hash:
+        message = (
+            "deputy and principal have passports with one number, and one of them without the state that issued it: "
+            "give issuing_state for both"
+        )
+        raise Invalid("passport_state_missing", message)
 
 
 def _times(new: NewAppointment, now: float) -> tuple[float, float]:

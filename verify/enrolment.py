@@ -206,7 +206,7 @@ def anonymous(subject: Subject) -> Subject:
     """A subject without personal data, its own or of whom it stands for."""
     behalf = subject.on_behalf_of
     if behalf is not None and behalf.kind == "deputy":
-        behalf = replace(behalf, name="", principal_hash=None)
+        behalf = replace(behalf, name="", principal_hash=None, principal_stateless_hash="")
     return replace(
         subject,
         name_masked="",

@@ -33,6 +33,8 @@ EARLIEST_BIRTH = date(1900, 1, 1)
 RESIDENT_CHECK_CHARACTERS = "10X98765432"
 """By the weighted sum modulo 11 (GB 11643-1999, ISO 7064 MOD 11-2)."""
 MRZ_WEIGHTS = (7, 3, 1)
+GERMANY = frozenset(("D", "D<<"))
+"""As its passports name it. ISO 3166 has DEU: both are one state, and a passport may be entered either way."""
 LIFELONG_PERMIT_CHARACTERS = 9
 
 
@@ -132,10 +134,19 @@ def _passport(document: IdentityDocument, number: str, _: date) -> str:
         raise _invalid("a passport's number has 1 to 9 letters A to Z and digits")
     if document.mrz_check_digit not in {None, mrz_check_digit(number)}:
         raise _invalid("the MRZ check digit does not fit the number")
-    state = _normal(document.issuing_state or "")
-    if document.issuing_state is not None and not fullmatch("[A-Z]{3}", state):
-        raise _invalid("the issuing state has three letters, such as CHN")
-    return f"{state}:{number}"
+    return f"{_issuing_state(document.issuing_state)}:{number}"
+
+
+def _issuing_state(given: str | None) -> str:
+    """Three letters, "" if none was given. ICAO 9303-3, 5 knows one shorter code: D, in the zone `D<<`."""
+    if given is None:
+        return ""
+    state = _normal(given)
+    if state in GERMANY:
+        return "DEU"
+    if not fullmatch("[A-Z]{3}", state):
+        raise _invalid("the issuing state has three letters, such as CHN, or is D as German passports have it")
+    return state
 
 
 def _hk_macau_permit(_: IdentityDocument, number: str, __: date) -> str:

@@ -1,6 +1,7 @@
 """The roster of a case: who can be on it together."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from verify.actions import Action
 from verify.amounts import check_shares
@@ -47,16 +48,25 @@ def find_organisation(file: CaseFile, credit_code: str) -> Organisation:
 
 def _check_passports(file: CaseFile) -> None:
     """One number with its issuing state and without may be one person's or two people's: nobody can tell."""
-    places = {each.id_hash: place for place, each in enumerate(file.roster.values(), start=1) if each.id_hash}
-    for place, each in enumerate(file.roster.values(), start=1):
-        bare = places.get(each.stateless_hash)
+    people = tuple(_identities(file))
+    who = {id_hash: named for named, id_hash, _ in people if id_hash}
+    for named, _, stateless_hash in people:
+        bare = who.get(stateless_hash)
         if bare is not None:
             message = (
-                f"persons {min(place, bare)} and {max(place, bare)} of the roster have passports with one number, and "
-                f"person {bare} without the state that issued it: give issuing_state for both, also if they are one "
-                "person"
+                f"{bare} of the roster has a passport without the state that issued it, and {named} one with its "
+                "state and the same number: give issuing_state for both, also if they are one person"
             )
             raise Invalid("passport_state_missing", message)
+
+
+def _identities(file: CaseFile) -> Iterator[tuple[str, str, str]]:
+    """Of all on the roster, and of whom deputies stand for: what to call them, `id_hash`, `stateless_hash`."""
+    for place, each in enumerate(file.roster.values(), start=1):
+        yield f"person {place}", each.id_hash, each.stateless_hash
+        behalf = each.on_behalf_of
+        if behalf is not None and behalf.principal_hash is not None:
+            yield f"the principal of person {place}", behalf.principal_hash, behalf.principal_stateless_hash
 
 
 def _check_nobody_twice(file: CaseFile) -> None:

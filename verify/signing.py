@@ -19,6 +19,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from models.fetch import make_private
 from verify.errors import Unavailable
 from verify.identifiers import Entropy
 from verify.jose import (
@@ -169,7 +170,7 @@ def load_keys(data_dir: Path, *, entropy: Entropy, auditor_key: Path | None = No
         Unavailable: `key_damaged` if a file holds no key.
     """
     folder = data_dir / "keys"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     rings = {purpose: _ring_file(folder, purpose) for purpose in PURPOSES}
     wrapping, person = (_random_key(folder / name, entropy) for name in ("wrapping.key", "person.key"))
     own_auditor = folder / OWN_AUDITOR

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from api.commands.failing import explained
 from api.commands.tables import show_table
+from api.processors import usable_processors
 from api.settings import load_settings
 from api.tuned import Tuned, write_tuned
 from models.engine import Engine
@@ -35,7 +36,7 @@ def tune(
                 data_dir=settings.data_dir, pack=settings.pack, provider=settings.provider, threads=threads
             )
 
-        cores = os.cpu_count() or 1
+        cores = usable_processors()
         pairs = choices(cores)
         with _progress() as progress:
             task = progress.add_task("choices", total=rounds * len(pairs))

@@ -64,7 +64,8 @@ class IdDocumentBody(Body):
     issuing_state: str | None = Field(
         default=None,
         max_length=3,
-        description="of a passport, three letters; give it always: one number with and without it is refused",
+        description="of a passport, as it stands there, three letters or `D`; give it always: one number with and "
+        "without it is refused",
     )
     mrz_check_digit: str | None = Field(
         default=None, max_length=1, description="of a passport's number, checked if it is given"

@@ -73,7 +73,7 @@ async def test_one_passport_with_its_state_and_without_is_refused_on_a_roster(
     stated = {**bare, "role": "director", "id_document": {**bare["id_document"], "issuing_state": "CHN"}}
     refused = await api.http.post("/v1/cases", json={**sent, "subjects": [bare, stated]})
     assert (refused.status_code, refused.json()["code"]) == (422, "passport_state_missing")
-    assert "persons 1 and 2" in refused.json()["detail"]
+    assert all(named in refused.json()["detail"] for named in ("person 1 of the roster", "and person 2 "))
     case = (await api.http.post("/v1/cases", json=sent)).json()
     added = await api.http.post(f"/v1/cases/{case['id']}/subjects", json=stated)
     assert (added.status_code, added.json()["code"]) == (422, "passport_state_missing")

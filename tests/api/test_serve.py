@@ -10,11 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
-from api.certificates import trusting_context
+from api.certificates import lan_addresses, trusting_context
+from api.cli import app
+from api.diagnosis import diagnose
 from api.errors import ListeningError
 from api.serve import bound, leave_alone_what_stays, listening, server_config
-from api.settings import Settings
+from api.settings import Settings, SettingsError, load_settings
 from benchmarks.service import running_service
 
 
@@ -67,6 +70,33 @@ def test_the_public_address_wins(tmp_path: Path) -> None:
 
 def test_an_ipv6_address_is_written_as_urls_want_it(tmp_path: Path) -> None:
     assert listening(Settings(data_dir=tmp_path, host="::1"), port=7).url == "http://[::1]:7"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])  # noqa: S104 - what is tested
+def test_no_link_leads_to_every_address_of_a_machine(tmp_path: Path, host: str) -> None:
+    settings = Settings(data_dir=tmp_path, host=host)
+    with pytest.raises(SettingsError, match="HEYAN_PUBLIC_URL") as caught:
+        listening(settings, port=1)
+    assert caught.value.code == "setting_invalid"
+    named = settings.model_copy(update={"public_url": "https://verify.example"})
+    assert listening(named, port=1).url == "https://verify.example"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "127.0.0.1"])  # noqa: S104 - what is tested
+def test_with_tls_every_address_means_the_local_network(tmp_path: Path, host: str) -> None:
+    address = next(iter(lan_addresses()), "localhost")
+    where = listening(Settings(data_dir=tmp_path, host=host, tls=True), port=7)
+    assert where.url == f"https://{address}:7"
+    assert where.certificate is not None
+    assert address in where.certificate.names
+
+
+def test_the_command_says_that_it_must_know_where_links_lead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path))
+    refused = CliRunner().invoke(app, ["serve", "--host", "0.0.0.0", "--port", "0"])  # noqa: S104
+    assert (refused.exit_code, "HEYAN_PUBLIC_URL is needed" in refused.stderr) == (2, True)
+    findings = {each.check: each for each in diagnose(load_settings(host="0.0.0.0"))}  # noqa: S104
+    assert (findings["links"].ok, "HEYAN_PUBLIC_URL is needed" in findings["links"].advice) == (False, True)
 
 
 @pytest.mark.parametrize(

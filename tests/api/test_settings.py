@@ -51,11 +51,29 @@ def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HEYAN_STORE_URL", "redis+sentinel://:hunter2@one:26379,two:26379"),
         ("HEYAN_STORE_URL", "redis+sentinel://one:hunter2/heyan"),
         ("HEYAN_PUBLIC_URL", "verify.example"),
+        ("HEYAN_PUBLIC_URL", "https://"),
+        ("HEYAN_PUBLIC_URL", "https://:8443"),
+        ("HEYAN_PUBLIC_URL", "HTTPS://verify.example"),
+        ("HEYAN_PUBLIC_URL", "ftp://verify.example"),
+        ("HEYAN_PUBLIC_URL", "https://verify.example:99999"),
+        ("HEYAN_PUBLIC_URL", "https://verify.example:0"),
+        ("HEYAN_PUBLIC_URL", "https://user:hunter2@verify.example"),
+        ("HEYAN_PUBLIC_URL", "https://hunter2@verify.example"),
+        ("HEYAN_PUBLIC_URL", "https://verify.example/path?x=hunter2"),
+        ("HEYAN_PUBLIC_URL", "https://verify.example/path?"),
+        ("HEYAN_PUBLIC_URL", "https://verify.example/#hunter2"),
+        ("HEYAN_PUBLIC_URL", "https://verify.example/a b"),
+        ("HEYAN_PUBLIC_URL", "https://verify.example\n/hunter2"),
+        ("HEYAN_PUBLIC_URL", "https://verify.example;script-src"),
+        ("HEYAN_PUBLIC_URL", "https://核验.example"),
+        ("HEYAN_PUBLIC_URL", "https://[hunter2"),
         ("HEYAN_LOG_LEVEL", "loud"),
         ("HEYAN_TLS", "perhaps"),
         ("HEYAN_TRUSTED_PROXIES", "*"),
         ("HEYAN_TRUSTED_PROXIES", "10.0.0.0/8, hunter2"),
         ("HEYAN_AUTHORITY_URL", "http://photos.example"),
+        ("HEYAN_AUTHORITY_URL", "https://"),
+        ("HEYAN_AUTHORITY_URL", "https://user:hunter2@photos.example"),
         ("HEYAN_SMS_URL", "http://sms.example"),
         ("HEYAN_SMS_URL", "https://user:hunter2@sms.example"),
         ("HEYAN_SMS_URL", "https:sms"),
@@ -82,6 +100,22 @@ def test_a_bad_value_is_named_and_never_quoted(monkeypatch: pytest.MonkeyPatch, 
         load_settings()
     assert caught.value.code == "setting_invalid"
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://verify.example", "https://verify.example"),
+        ("https://verify.example/", "https://verify.example"),
+        ("https://verify.example:8443/heyan/", "https://verify.example:8443/heyan"),
+        ("http://localhost:8420", "http://localhost:8420"),
+        ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
+        ("https://xn--9iq.example", "https://xn--9iq.example"),
+    ],
+)
+def test_links_begin_with_the_public_address(monkeypatch: pytest.MonkeyPatch, given: str, kept: str) -> None:
+    monkeypatch.setenv("HEYAN_PUBLIC_URL", given)
+    assert load_settings().public_url == kept
 
 
 def test_mail_in_clear_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,18 @@
 """What `heyan tune` keeps stands in for settings that nobody has given, on the machine where it was measured."""
 
-import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from api.cli import app
-from api.settings import SettingsError, load_settings
+from api.diagnosis import check_processors
+from api.processors import usable_processors
+from api.settings import SettingsError, load_settings, outdated_tuning
 from api.tuned import FILE, Tuned, write_tuned
 
-CORES = os.cpu_count() or 1
+CORES = usable_processors()
 FOUND = Tuned(workers=3, threads=2, cores=CORES, provider="auto", pack="open")
 
 
@@ -53,6 +55,17 @@ def test_what_was_measured_elsewhere_does_not_count(own_data_dir: Path, other: T
     write_tuned(own_data_dir, other)
     settings = load_settings()
     assert (settings.workers, settings.threads) == (CORES, 1)
+
+
+def test_the_doctor_says_that_what_was_measured_with_other_processors_does_not_count(
+    own_data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tuned(own_data_dir, FOUND)
+    assert "does not count" not in check_processors(load_settings()).found
+    write_tuned(own_data_dir, replace(FOUND, cores=CORES + 1))
+    assert f"with {CORES + 1} does not count" in check_processors(load_settings()).found
+    monkeypatch.setenv("HEYAN_WORKERS", "1")
+    assert outdated_tuning(load_settings()) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"workers": "many"}'])

@@ -19,7 +19,9 @@ from models.prepare import default_data_dir
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+OWN_STORE = GUIDE.partition("### A Redis or Valkey of its own")[2].partition("\n## ")[0]
+"""Needs a server of its own: test_own_store.py runs it."""
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", GUIDE.replace(OWN_STORE, ""), re.MULTILINE | re.DOTALL)
 PROGRAMS = ("nginx", "openssl", "curl")
 MARK = "--- the end of a block ---"
 SECONDS = 170
@@ -54,15 +56,14 @@ def output(folder: Path) -> list[str]:
         pytest.skip(f"not installed: {', '.join(missing)}")
     (folder / ".venv").symlink_to(Path(sys.prefix))
     (folder / "deploy").symlink_to(ROOT / "deploy")
-    (folder / "data").mkdir(mode=0o700)
-    shutil.copytree(default_data_dir() / "models", folder / "data" / "models")
+    sources = default_data_dir() / "models" / "sources"
     ports = dict(zip(("FIRST", "SECOND", "HTTPS"), free_ports(3), strict=True))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HEYAN_", "http", "HTTP"))}
     with (folder / "output").open("w+") as told:
         shell = subprocess.Popen(
             ["/bin/sh", "-c", script()],
             cwd=folder,
-            env={**kept, **ports, "HEYAN_DATA_DIR": str(folder / "data")},
+            env={**kept, **ports, "HEYAN_DATA_DIR": str(folder / "data"), "HEYAN_MODEL_PATH": str(sources)},
             stdout=told,
             stderr=subprocess.STDOUT,
             start_new_session=True,

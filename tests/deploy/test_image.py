@@ -24,6 +24,7 @@ import httpx
 import pytest
 from packaging.requirements import Requirement
 
+from benchmarks.store_servers import free_port
 from models.prepare import default_data_dir
 from models.session import _PACKAGES, PREFERENCE
 
@@ -132,6 +133,15 @@ def test_entry_point_and_command_are_in_exec_form_and_health_is_asked() -> None:
     assert only(FINAL, "VOLUME").value == "/data"
 
 
+def test_who_is_told_to_run_it_is_told_to_say_where_links_lead() -> None:
+    """It listens on every address of a container, from which no link can be made."""
+    assert "HEYAN_HOST=0.0.0.0" in only(FINAL, "ENV").value
+    told = [(ROOT / "Dockerfile").read_text("utf-8"), *(file.read_text("utf-8") for file in ROOT.glob("docs/*.md"))]
+    runs = re.findall(r"docker run (?:.*\\\n)*.*", "\n".join(told))
+    assert runs
+    assert all("-e HEYAN_PUBLIC_URL=http" in run for run in runs)
+
+
 def test_no_secret_is_baked_in() -> None:
     assert not re.search(r"(?i)password|secret|token|_key=", repr([*every("ENV"), *every("ARG")]))
 
@@ -194,12 +204,12 @@ class Image:
         named = {name: self.placed(value).replace("$PATH", "/usr/bin:/bin") for name, value in pairs}
         return {**named, "HEYAN_HOST": "127.0.0.1", "TMPDIR": str(self.root / "tmp")}
 
-    def start(self, words: list[str]) -> "subprocess.Popen[str]":
+    def start(self, words: list[str], **settings: str) -> "subprocess.Popen[str]":
         """A process of the container: its user, its environment, `/` as directory and read-only."""
         return subprocess.Popen(
             [*CONFINED, str(self.root), *words],
             cwd="/",
-            env=self.environment,
+            env={**self.environment, **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -311,15 +321,18 @@ def test_the_doctor_finds_nothing(image: Image) -> None:
 
 def test_it_serves_is_healthy_writes_to_data_alone_and_stops_on_its_signal(image: Image) -> None:
     entry = only(FINAL, "ENTRYPOINT").words
-    service = image.start([f"{image.root}/opt/heyan/bin/{entry[0]}", *only(FINAL, "CMD").words, "--port", "0"])
+    settings = {"HEYAN_PORT": str(free_port())}
+    check = json.loads(only(FINAL, "HEALTHCHECK").value.split("CMD ", 1)[1])
+    asked = [f"{image.root}/opt/heyan/bin/{check[0]}", *check[1:]]
+    service = image.start([f"{image.root}/opt/heyan/bin/{entry[0]}", *only(FINAL, "CMD").words], **settings)
     try:
         url = announced(service)
-        port = url.rsplit(":", 1)[1]
-        check = json.loads(only(FINAL, "HEALTHCHECK").value.split("CMD ", 1)[1])
-        words = [word.replace("8420", port) for word in check[1:]]
-        healthy = image.start([f"{image.root}/opt/heyan/bin/{check[0]}", *words])
+        healthy = image.start(asked, **settings)
         told, _ = healthy.communicate(timeout=20)
         assert healthy.returncode == 0, told
+        elsewhere = image.start(asked, HEYAN_PORT=str(free_port()))
+        elsewhere.communicate(timeout=20)
+        assert elsewhere.returncode != 0
         assert httpx.get(f"{url}/readyz").json()["ready"]
         service.send_signal(getattr(signal, only(FINAL, "STOPSIGNAL").value))
         assert service.wait(timeout=20) == 0

@@ -10,6 +10,7 @@ from registry_office import CONVINCING, CREDIT_CODE, Office, holding, person, re
 from verify.casefile import CaseFile
 from verify.deputies import Appointment, Identity, NewAppointment
 from verify.errors import VerifyError
+from verify.identity_documents import IdentityDocument
 from verify.officers import InPerson
 from verify.statements import intent_statement
 
@@ -195,9 +196,45 @@ async def test_a_deputy_at_the_window_stands_for_the_principal_while_the_appoint
     assert await refusal(office.window.record(officer, file.case.id, subject, given)) == "deputy_not_appointed"
 
 
+def traveller(state: str | None) -> IdentityDocument:
+    return IdentityDocument(type="passport", number="E12345678", issuing_state=state)
+
+
+@pytest.mark.parametrize(("appointed_with", "comes_with"), [(None, "CHN"), ("CHN", None)])
+async def test_nobody_stands_beside_their_deputy_by_leaving_out_who_issued_their_passport(
+    office: Office, appointed_with: str | None, comes_with: str | None
+) -> None:
+    found = await appointed(office, principal=Identity(name="王五", document=traveller(appointed_with)))
+    both = (person(DEPUTY, appointment=found.id), person(document=traveller(comes_with)))
+    with pytest.raises(
+        VerifyError, match=r"the principal of person 1 .*person 2|person 2 .*the principal of"
+    ) as caught:
+        await office.case(subjects=both)
+    assert caught.value.code == "passport_state_missing"
+    assert (
+        await refusal(office.case(subjects=(both[0], person(document=traveller(appointed_with))))) == "roster_invalid"
+    )
+
+
+@pytest.mark.parametrize(("deputy", "principal"), [(None, "CHN"), ("CHN", None)])
+async def test_nobody_is_their_own_deputy_by_leaving_out_who_issued_their_passport(
+    office: Office, deputy: str | None, principal: str | None
+) -> None:
+    names = {"deputy": deputy, "principal": principal}
+    people = {each: Identity(name="李四", document=traveller(state)) for each, state in names.items()}
+    assert await refusal(appointed(office, **people)) == "passport_state_missing"
+    told_apart = {**people, "deputy": Identity(name="李四", document=traveller("UTO"))}
+    told_apart["principal"] = Identity(name="王五", document=traveller("CHN"))
+    assert await appointed(office, **told_apart)
+
+
 async def test_erasing_a_deputy_erases_whom_they_stand_for(office: Office) -> None:
-    file, subject, found = await deputed(office)
+    file, subject, found = await deputed(office, principal=Identity(name="王五", document=traveller("CHN")))
+    before = file.subjects[subject].on_behalf_of
+    assert before is not None
+    assert before.principal_stateless_hash
     await office.erasures.erase_subject(file.case.id, subject, actor="operator")
     behalf = (await office.file(file.case.id)).subjects[subject].on_behalf_of
     assert behalf is not None
     assert (behalf.id, behalf.name, behalf.principal_hash) == (found.id, "", None)
+    assert behalf.principal_stateless_hash == ""

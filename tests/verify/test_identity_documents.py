@@ -122,7 +122,21 @@ def test_an_mrz_check_digit_is_checked() -> None:
 def test_the_state_that_issued_a_passport_belongs_to_the_person() -> None:
     assert checked("passport", "A1", issuing_state="CHN") != checked("passport", "A1", issuing_state="UTO")
     assert "three letters" in str(refusal("passport", "A1", issuing_state="CN"))
+    for state in ("", "C", "DE", "D<", "CHIN", "D1"):
+        assert "three letters" in str(refusal("passport", "A1", issuing_state=state))
     assert "only a passport" in str(refusal("taiwan_permit", "12345678", issuing_state="CHN"))
+
+
+def test_germany_is_one_state_under_the_letter_of_its_passports_and_under_that_of_iso() -> None:
+    """ICAO 9303-3, 5: the one code that has not three letters; the machine-readable zone fills it up."""
+    spellings = ("D", "d", "D<<", "Ｄ", "DEU")
+    assert len({checked("passport", "C01X00T47", issuing_state=each) for each in spellings}) == 1
+    assert checked("passport", "C01X00T47", issuing_state="D") != checked("passport", "C01X00T47")
+
+
+@pytest.mark.parametrize("state", ["GBD", "GBS", "UNO", "EUE", "RKS", "XOM", "XPO", "XXA", "XXX", "UTO"])
+def test_codes_that_only_travel_documents_have_are_taken(state: str) -> None:
+    assert checked("passport", "A1", issuing_state=state) == f"{state}:A1"
 
 
 def test_what_a_passport_would_be_without_its_state_is_known() -> None:
