@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from api.commands.failing import BAD_INPUT, KNOWN, complain
+from api.commands.failing import BAD_INPUT, KNOWN, complain, unusable
 from api.commands.tables import show_table
 from api.comparison import Comparison, compare_photos, judge_photo
 from api.composition import open_engine
@@ -43,6 +43,8 @@ def compare(
     except KNOWN as error:
         _fail(error.code, str(error), as_json=as_json)
     except OSError as error:
+        if error.filename not in {str(first), str(second)}:
+            _fail("file_unusable", unusable(error), as_json=as_json)
         _fail("file_unreadable", f"{error.filename}: {error.strerror}; give the path of a photo", as_json=as_json)
     else:
         _show(seen, (first, second), as_json=as_json)
