@@ -47,6 +47,7 @@ from verify.deliveries import Deliveries
 from verify.dispatch import Dispatch
 from verify.disputes import Disputes
 from verify.erasure import Erasures
+from verify.errors import StoreUnavailable, StoreUnreachable
 from verify.idempotency import Answers
 from verify.invites import Invites
 from verify.listing import CaseList
@@ -67,6 +68,7 @@ from verify.sessions import Sessions
 from verify.signing import load_keys
 from verify.simulation import Simulations
 from verify.store import Store, open_store
+from verify.store_faults import fault_of
 from verify.tally import Tally
 from verify.tokens import Tokens
 from verify.webhooks import Webhooks
@@ -184,11 +186,23 @@ async def open_store_to_read(settings: Settings) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def store_to_migrate(settings: Settings, *, watch: Watch = unwatched) -> AsyncIterator[Store]:
-    """The store that the settings name, whatever form of things it holds. `watch`: its round trips."""
-    async with await open_store(
-        store_address(settings), settings.data_dir, durable_replicas=settings.durable_replicas, watch=watch
-    ) as store:
-        yield store
+    """The store that the settings name, whatever form of things it holds. `watch`: its round trips.
+
+    Raises:
+        StoreUnreachable: what ended the use of it is a matter of its address or password. StoreUnavailable.
+    """
+    url = store_address(settings)
+    try:
+        async with await open_store(
+            url, settings.data_dir, durable_replicas=settings.durable_replicas, watch=watch
+        ) as store:
+            yield store
+    except StoreUnavailable as error:
+        named = "HEYAN_STORE_URL" if settings.store_password is None else "HEYAN_STORE_PASSWORD"
+        fault = None if url is None else fault_of(error, url=url, password=named)
+        if fault is None:
+            raise
+        raise StoreUnreachable(fault) from error
 
 
 def process_name() -> str:

@@ -11,6 +11,8 @@ from typer.testing import CliRunner, Result
 
 from api.cli import app
 from api.commands.failing import explained, unusable
+from benchmarks.store_servers import made, running_server
+from verify.store_faults import place_of
 
 COMMANDS = (
     "models prepare",
@@ -94,3 +96,18 @@ def test_half_a_pair_of_the_auditor_stays_nowhere(tmp_path: Path) -> None:
     assert run("audit", "keygen", str(key)).exit_code == 0
     again = run("audit", "keygen", str(key))
     assert (again.exit_code, "File exists" in again.stderr, key.stat().st_size > 0) == (2, True, True)
+
+
+@pytest.mark.parametrize("command", ["keys list", "audit verify", "doctor"])
+def test_a_store_that_refuses_the_password_is_named_without_it(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path))
+    with running_server(made(tmp_path / "server")) as server:
+        place = place_of(server.url)
+        monkeypatch.setenv("HEYAN_STORE_URL", f"redis://:hunter2@{place}/0")
+        result = run(*command.split())
+    told = " ".join(result.output.replace("│", " ").split())
+    assert result.exit_code in {1, 2}
+    assert f"HEYAN_STORE_URL {place}: the password was refused" in told
+    assert "hunter2" not in told
