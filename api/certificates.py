@@ -59,6 +59,15 @@ def server_certificate(*, folder: Path, names: Iterable[str], now: datetime) -> 
     )
 
 
+def check_authority(folder: Path) -> bool:
+    """Whether an authority is there, which `server_certificate` would take. Raises CertificateError, OSError."""
+    certificate, key = folder / "ca.pem", folder / "ca.key"
+    there = certificate.exists() and key.exists()
+    if there:
+        _read_authority(certificate, key)
+    return there
+
+
 def local_names() -> tuple[str, ...]:
     """`localhost`, this machine's name, and its IPv4 addresses on the local network, the likeliest address first."""
     return (*lan_addresses(), "localhost", "127.0.0.1", "::1", socket.gethostname())

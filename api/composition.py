@@ -143,7 +143,7 @@ async def open_services(
     pool = InferencePool(workers=settings.workers, queue=settings.queue)
     with closing(pool), closing(photo_threads(workers=min(settings.workers, default_workers()))) as threads:
         async with open_traces(settings) as named, open_store_of(settings, watch=(traces or named).round_trip) as store:
-            policy = await matching_policy(settings, engine, store)
+            policy = await matching_policy(settings, engine.contract, store)
             services = _services(
                 settings,
                 public_url=public_url,
@@ -239,11 +239,10 @@ def open_engine(settings: Settings) -> Engine:
     )
 
 
-async def matching_policy(settings: Settings, engine: Engine, store: Store) -> Policy:
-    """The policy in force, if its thresholds are for this engine's embeddings."""
-    changes = policy_changes(store)
-    policy = await changes.in_force(named=settings.named_policy, contract=engine.contract)
-    return require_contract(policy, engine.contract)
+async def matching_policy(settings: Settings, contract: str, store: Store) -> Policy:
+    """The policy in force, if its thresholds are for embeddings of this contract."""
+    policy = await policy_changes(store).in_force(named=settings.named_policy, contract=contract)
+    return require_contract(policy, contract)
 
 
 def policy_changes(store: Store) -> PolicyChanges:

@@ -10,11 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from api.commands.failing import BAD_INPUT, KNOWN, complain, unusable
+from api.commands.failing import BAD_INPUT, KNOWN, complain
 from api.commands.tables import show_table
 from api.comparison import Comparison, compare_photos, judge_photo
 from api.composition import open_engine
 from api.settings import load_settings
+from api.system_errors import unusable
 from models.face_quality.assessment import unified_minimum
 from verify.policy import named_or_default
 from verify.reference_quality import Judged, QualityStatus

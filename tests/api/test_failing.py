@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.cli import app
-from api.commands.failing import explained, unusable
+from api.commands.failing import explained
+from api.system_errors import unusable
 from benchmarks.store_servers import made, running_server
 from verify.store_faults import place_of
 
