@@ -294,7 +294,8 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings from the environment; `overrides` (options of the command line) win, None means not given.
+    """Read the settings from the environment; `overrides` (options of the command line) win. None means not given, and
+    so does "", as of a variable of the shell that is not set: no address to listen on is all of them.
 
     Workers and threads are what `heyan tune` found if neither is given: they belong together.
 
@@ -303,7 +304,7 @@ def load_settings(**overrides: Any) -> Settings:
             that cannot be used. Never shows the value: it may hold a password.
     """
     _refuse_unknown()
-    given = {name: value for name, value in overrides.items() if value is not None}
+    given = {name: value for name, value in overrides.items() if value not in {None, ""}}
     try:
         settings = Settings(**given)
         measured = tuned_settings(settings.data_dir, provider=settings.provider, pack=settings.pack)

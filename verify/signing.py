@@ -203,7 +203,7 @@ def read_auditor_key(path: Path, *, private: bool) -> SealingKey:
     try:
         return read_sealing_key(path.read_bytes(), private=private)
     except FileNotFoundError:
-        message = f"{path} is not there: name the file that holds the auditor's key (HEYAN_AUDITOR_KEY)"
+        message = f"{path} is not there: name the file that holds the auditor's key (HEYAN_AUDITOR_KEY, or --key)"
         raise Unavailable("key_damaged", message) from None
     except ValueError:
         raise _damaged(path) from None

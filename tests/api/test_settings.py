@@ -148,3 +148,9 @@ def test_a_password_file_needs_an_address_without_a_password(url: str | None, tm
     with pytest.raises(SettingsError, match="HEYAN_STORE_PASSWORD") as caught:
         load_settings(store_url=url, store_password=tmp_path / "password")
     assert "hunter2" not in str(caught.value)
+
+
+def test_an_option_that_is_empty_is_not_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path))
+    settings = load_settings(host="", data_dir="", port=None)
+    assert (settings.host, settings.data_dir) == ("127.0.0.1", tmp_path)
