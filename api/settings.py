@@ -240,11 +240,13 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, value: str | None) -> str | None:
-        """Never `*`: whoever reaches the service could then say where they come from."""
+        """Never everybody, as `*` or 0.0.0.0/0: whoever reaches the service could then say where they come from."""
         try:
-            networks_of(value)
+            networks = networks_of(value)
         except ValueError:
             raise ValueError("must be IP addresses or networks, with commas between them") from None
+        if any(network.prefixlen == 0 for network in networks):
+            raise ValueError("must not hold all addresses: name those of your proxies")
         return value
 
     @property

@@ -63,6 +63,8 @@ def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HEYAN_LOG_LEVEL", "loud"),
         ("HEYAN_TLS", "perhaps"),
         ("HEYAN_TRUSTED_PROXIES", "*"),
+        ("HEYAN_TRUSTED_PROXIES", "10.0.0.1, 0.0.0.0/0"),
+        ("HEYAN_TRUSTED_PROXIES", "::/0"),
         ("HEYAN_TRUSTED_PROXIES", "10.0.0.0/8, hunter2"),
         ("HEYAN_AUTHORITY_URL", "http://photos.example"),
         ("HEYAN_SMS_URL", "http://sms.example"),
