@@ -1,4 +1,5 @@
-"""One log line and two metrics a request: method, route template, status, time. Never the path, which may hold ids."""
+"""One log line and two metrics a request: method, route template, status, time, and the code of a refusal. Never the
+path, which may hold ids."""
 
 from time import perf_counter
 
@@ -45,4 +46,7 @@ class AccessLog:
         self._metrics.requests.labels(method=method, route=route, status=str(status)).inc()
         self._metrics.request_seconds.labels(route=route).observe(seconds)
         if route not in QUIET:
-            self._log.info("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))
+            code = scope.get("state", {}).get("problem_code")
+            refused = {} if code is None else {"code": code}
+            took = round(seconds, 4)
+            self._log.info("request", method=scope["method"], route=route, status=status, seconds=took, **refused)

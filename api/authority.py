@@ -102,12 +102,12 @@ def open_authority(settings: Settings, metrics: Metrics) -> AuthorityPhotos | No
     Raises:
         SettingsError: `setting_invalid` if a certificate or key cannot be used.
     """
-    files = (settings.authority_ca, settings.authority_certificate, settings.authority_key)
-    if settings.authority_url is None or None in files:
+    tls = authority_tls(settings)
+    if settings.authority_url is None or tls is None:
         return None
     return AuthorityPhotos(
         url=settings.authority_url,
-        tls=mutual_tls(*(path for path in files if path is not None)),
+        tls=tls,
         seconds=settings.authority_seconds,
         breaker=CircuitBreaker(
             failure_threshold=FAILURES,
@@ -116,6 +116,14 @@ def open_authority(settings: Settings, metrics: Metrics) -> AuthorityPhotos | No
         ),
         metrics=metrics,
     )
+
+
+def authority_tls(settings: Settings) -> ssl.SSLContext | None:
+    """What both sides prove who they are with, if the settings name an authority. Raises as `mutual_tls`."""
+    files = (settings.authority_ca, settings.authority_certificate, settings.authority_key)
+    if settings.authority_url is None or None in files:
+        return None
+    return mutual_tls(*(path for path in files if path is not None))
 
 
 def mutual_tls(authority: Path, certificate: Path, key: Path) -> ssl.SSLContext:

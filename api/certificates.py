@@ -10,7 +10,11 @@ from pathlib import Path
 
 import psutil
 import trustme
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from api.errors import CertificateError
 from models.fetch import make_private, write_atomically
 
 AUTHORITY_NAME = "heyan local"
@@ -37,6 +41,9 @@ def server_certificate(*, folder: Path, names: Iterable[str], now: datetime) -> 
 
     `now` is timezone-aware. The authority stays the same, so that a phone trusts it once; the certificate is renewed at
     each start, because addresses change.
+
+    Raises:
+        CertificateError: `certificate_damaged` for an authority that cannot be read. OSError.
     """
     make_private(folder)
     authority = _authority(folder)
@@ -50,6 +57,15 @@ def server_certificate(*, folder: Path, names: Iterable[str], now: datetime) -> 
     return ServerCertificate(
         authority=folder / "ca.pem", certificate=folder / "server.pem", key=folder / "server.key", names=distinct
     )
+
+
+def check_authority(folder: Path) -> bool:
+    """Whether an authority is there, which `server_certificate` would take. Raises CertificateError, OSError."""
+    certificate, key = folder / "ca.pem", folder / "ca.key"
+    there = certificate.exists() and key.exists()
+    if there:
+        _read_authority(certificate, key)
+    return there
 
 
 def local_names() -> tuple[str, ...]:
@@ -79,8 +95,20 @@ def trusting_context(authority: Path) -> ssl.SSLContext:
 def _authority(folder: Path) -> trustme.CA:
     certificate, key = folder / "ca.pem", folder / "ca.key"
     if certificate.exists() and key.exists():
-        return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
+        return _read_authority(certificate, key)
     made = trustme.CA(organization_name=AUTHORITY_NAME)
     write_atomically(key, made.private_key_pem.bytes())
     write_atomically(certificate, made.cert_pem.bytes())
     return made
+
+
+def _read_authority(certificate: Path, key: Path) -> trustme.CA:
+    """A certificate and its own key, in PEM."""
+    pem, private = certificate.read_bytes(), key.read_bytes()
+    try:
+        signs = load_pem_private_key(private, password=None).public_key()
+        if x509.load_pem_x509_certificate(pem).public_key() == signs:
+            return trustme.CA.from_pem(pem, private)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: a key behind a password
+        pass
+    raise CertificateError(certificate, key)

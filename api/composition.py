@@ -48,6 +48,7 @@ from verify.deliveries import Deliveries
 from verify.dispatch import Dispatch
 from verify.disputes import Disputes
 from verify.erasure import Erasures
+from verify.errors import StoreUnavailable, StoreUnreachable
 from verify.idempotency import Answers
 from verify.invites import Invites
 from verify.listing import CaseList
@@ -68,6 +69,7 @@ from verify.sessions import Sessions
 from verify.signing import load_keys
 from verify.simulation import Simulations
 from verify.store import Store, open_store
+from verify.store_faults import fault_of
 from verify.tally import Tally
 from verify.tokens import Tokens
 from verify.webhooks import Webhooks
@@ -142,7 +144,7 @@ async def open_services(
     pool = InferencePool(workers=settings.workers, queue=settings.queue)
     with closing(pool), closing(photo_threads(workers=min(settings.workers, usable_processors()))) as threads:
         async with open_traces(settings) as named, open_store_of(settings, watch=(traces or named).round_trip) as store:
-            policy = await matching_policy(settings, engine, store)
+            policy = await matching_policy(settings, engine.contract, store)
             services = _services(
                 settings,
                 public_url=public_url,
@@ -185,11 +187,23 @@ async def open_store_to_read(settings: Settings) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def store_to_migrate(settings: Settings, *, watch: Watch = unwatched) -> AsyncIterator[Store]:
-    """The store that the settings name, whatever form of things it holds. `watch`: its round trips."""
-    async with await open_store(
-        store_address(settings), settings.data_dir, durable_replicas=settings.durable_replicas, watch=watch
-    ) as store:
-        yield store
+    """The store that the settings name, whatever form of things it holds. `watch`: its round trips.
+
+    Raises:
+        StoreUnreachable: what ended the use of it is a matter of its address or password. StoreUnavailable.
+    """
+    url = store_address(settings)
+    try:
+        async with await open_store(
+            url, settings.data_dir, durable_replicas=settings.durable_replicas, watch=watch
+        ) as store:
+            yield store
+    except StoreUnavailable as error:
+        named = "HEYAN_STORE_URL" if settings.store_password is None else "HEYAN_STORE_PASSWORD"
+        fault = None if url is None else fault_of(error, url=url, password=named)
+        if fault is None:
+            raise
+        raise StoreUnreachable(fault) from error
 
 
 def process_name() -> str:
@@ -226,11 +240,10 @@ def open_engine(settings: Settings) -> Engine:
     )
 
 
-async def matching_policy(settings: Settings, engine: Engine, store: Store) -> Policy:
-    """The policy in force, if its thresholds are for this engine's embeddings."""
-    changes = policy_changes(store)
-    policy = await changes.in_force(named=settings.named_policy, contract=engine.contract)
-    return require_contract(policy, engine.contract)
+async def matching_policy(settings: Settings, contract: str, store: Store) -> Policy:
+    """The policy in force, if its thresholds are for embeddings of this contract."""
+    policy = await policy_changes(store).in_force(named=settings.named_policy, contract=contract)
+    return require_contract(policy, contract)
 
 
 def policy_changes(store: Store) -> PolicyChanges:

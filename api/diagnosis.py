@@ -1,13 +1,20 @@
 """All checks of `heyan doctor`, in the order in which a fault in one explains the next."""
 
 import asyncio
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from time import time
 
 from api import doctor
-from api.composition import open_engine, open_store_to_read, policy_changes
+from api.authority import authority_tls
+from api.certificates import check_authority
+from api.collector import open_traces
+from api.composition import matching_policy, open_engine, open_store_to_read
 from api.doctor import Finding
 from api.processors import usable_processors
 from api.public_address import public_address
+from api.senders import open_senders
 from api.settings import Settings, outdated_tuning
 from models.errors import ModelError
 from models.packs import find_pack
@@ -16,14 +23,17 @@ from models.remote.ray_client import require_ray
 from models.session import choose_provider
 from verify.erasure import faces_advice
 from verify.minimum_rules import load_minimum_rules
+from verify.policy import Policy, named_or_default, require_contract
 from verify.schema import forms_advice, forms_of
+from verify.signing import OWN_AUDITOR, key_files, read_auditor_key
 from verify.store import Store
 
 TRIED_ELSEWHERE = "; what is faster was tried on another machine: `heyan models prepare` tries it here"
 
 
 def diagnose(settings: Settings) -> list[Finding]:
-    """Run every check. Starts an embedded store if none runs, and leaves it as it was."""
+    """Run every check. Starts an embedded store that is there and does not run, and leaves it as it was; makes none,
+    and no key either."""
     return [
         doctor.check_python(),
         doctor.check_opencv(),
@@ -34,6 +44,8 @@ def diagnose(settings: Settings) -> list[Finding]:
         *check_engine(settings),
         doctor.guarded("models", lambda: _models(settings)),
         doctor.guarded("minimum rules", lambda: load_minimum_rules(settings.minimum_rules).version),
+        *check_keys(settings),
+        *check_outside(settings),
         *asyncio.run(check_store(settings)),
     ]
 
@@ -69,8 +81,71 @@ def check_weights(settings: Settings) -> Finding:
     )
 
 
+def check_keys(settings: Settings) -> Iterator[Finding]:
+    """Every key file that is there can be used; what is missing the first start makes."""
+    own = settings.auditor_key is None
+    files = {path: read for path, read in key_files(settings.data_dir).items() if own or path.name != OWN_AUDITOR}
+    missing = [path.name for path in files if _is_missing(path)]
+    read = [
+        doctor.guarded(f"keys/{path.name}", _done(files[path], "intact")) for path in files if path.name not in missing
+    ]
+    faults = [finding for finding in read if not finding.ok]
+    yield from faults
+    if not faults:
+        made = f"; the next start makes {', '.join(missing)}" if missing else ""
+        yield Finding(check="keys", ok=True, found=f"{len(read)} of {len(files)} intact{made}")
+    if settings.auditor_key is not None:
+        usable = partial(read_auditor_key, settings.auditor_key, private=False)
+        yield doctor.guarded("auditor key", _done(usable, str(settings.auditor_key)))
+
+
+def check_outside(settings: Settings) -> Iterator[Finding]:
+    """What the settings name for the world outside can be used: channels, authority, TLS, collector."""
+    if settings.sms_url is not None or settings.smtp_host is not None:
+        yield doctor.guarded("channels", lambda: ", ".join(open_senders(settings)))
+    if settings.authority_url is not None:
+        yield doctor.guarded("authority", _done(partial(authority_tls, settings), "certificates and key can be used"))
+    if settings.tls:
+        yield doctor.guarded("tls", lambda: _authority_of(settings.data_dir / "tls"))
+    if settings.traces is not None:
+        yield doctor.guarded("traces", lambda: asyncio.run(_traced(settings)))
+
+
+def _is_missing(path: Path) -> bool:
+    """False where that cannot be seen: reading it says why."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _done(use: Callable[[], object], found: str) -> Callable[[], str]:
+    """A probe that says this if nothing is raised."""
+
+    def probe() -> str:
+        use()
+        return found
+
+    return probe
+
+
+def _authority_of(folder: Path) -> str:
+    return f"{folder / 'ca.pem'} {'can be used' if check_authority(folder) else 'is made by the next start'}"
+
+
+async def _traced(settings: Settings) -> str:
+    async with open_traces(settings):
+        return "its packages are installed"
+
+
 async def check_store(settings: Settings) -> tuple[Finding, ...]:
     """The store answers, keeps what it acknowledges, agrees about the time, and tells which policy is in force."""
+    if settings.store_url is None and not (settings.data_dir / "store").exists():
+        none = Finding(check="store, clock", ok=True, found="embedded Valkey: none yet, the first start makes it")
+        return (none, doctor.guarded("policy", lambda: _told(first_policy(settings))))
     try:
         async with open_store_to_read(settings) as store:
             fault = await store.check(service_now=time())
@@ -93,12 +168,25 @@ async def check_store(settings: Settings) -> tuple[Finding, ...]:
 async def check_policy(settings: Settings, store: Store) -> Finding:
     """There is a policy to start with, and nothing contradicts it."""
     try:
-        contract = find_pack(settings.pack).contract or ""
-        policy = await policy_changes(store).in_force(named=settings.named_policy, contract=contract)
+        policy = await matching_policy(settings, _contract(settings), store)
     except Exception as error:
         code = str(getattr(error, "code", type(error).__name__))
         return Finding(check="policy", ok=False, found=code, advice=str(error))
-    return Finding(check="policy", ok=True, found=f"{policy.version} for {policy.contract}")
+    return Finding(check="policy", ok=True, found=_told(policy))
+
+
+def first_policy(settings: Settings) -> Policy:
+    """The policy of a first start, when no operator has approved any. Raises PolicyError."""
+    contract = _contract(settings)
+    return require_contract(named_or_default(settings.named_policy, contract=contract), contract)
+
+
+def _contract(settings: Settings) -> str:
+    return find_pack(settings.pack).contract or ""
+
+
+def _told(policy: Policy) -> str:
+    return f"{policy.version} for {policy.contract}"
 
 
 def _models(settings: Settings) -> str:

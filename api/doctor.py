@@ -1,5 +1,6 @@
 """`heyan doctor`: is everything here that the service needs, and if not, what to do."""
 
+import os
 import platform
 import shutil
 import sys
@@ -7,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
+
+from api.system_errors import unusable
 
 FREE_BYTES = 1024**3
 """Weights and their compiled copies take 70 MB; the rest is room for the append-only file of the store."""
@@ -56,20 +59,14 @@ def check_disk(folder: Path) -> Finding:
 
 
 def check_writable(folder: Path) -> Finding:
-    """The data directory can be made and written, and nobody else reads it."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = folder / ".doctor"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        return Finding(
-            check="data",
-            ok=False,
-            found=f"{folder}: {reason}",
-            advice="set HEYAN_DATA_DIR to a directory you can write",
-        )
+    """The data directory can be written, or made by the first start, and nobody else reads it. Nothing is made here."""
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        reason = "cannot be written" if existing.is_dir() else "no directory"
+        advice = "set HEYAN_DATA_DIR to a directory you can write"
+        return Finding(check="data", ok=False, found=f"{existing}: {reason}", advice=advice)
+    if existing != folder:
+        return Finding(check="data", ok=True, found=f"{folder} (not there yet: the first start makes it)")
     others = folder.stat().st_mode & 0o077
     advice = f"chmod 700 {folder}" if others else ""
     return Finding(
@@ -81,6 +78,8 @@ def guarded(check: str, probe: Callable[[], str]) -> Finding:
     """Run a probe that says what it found, or raises an error whose message says how to mend it."""
     try:
         return Finding(check=check, ok=True, found=probe())
+    except OSError as error:
+        return Finding(check=check, ok=False, found="file_unusable", advice=unusable(error))
     except Exception as error:
         code = getattr(error, "code", type(error).__name__)
         return Finding(check=check, ok=False, found=str(code), advice=getattr(error, "for_operators", str(error)))

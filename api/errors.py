@@ -12,9 +12,12 @@ ApiError
 ├── IdempotencyPendingError idempotency_in_progress
 ├── PreconditionFailedError precondition_failed
 ├── ListeningError          address_unusable
+├── CertificateError        certificate_damaged
 └── StreamError             subprotocol_missing, claim_expected, claim_timeout, message_unknown, message_malformed,
                             message_unexpected, resume_refused
 """
+
+from pathlib import Path
 
 
 class ApiError(Exception):
@@ -114,6 +117,17 @@ class ListeningError(ApiError):
     def __init__(self, detail: str) -> None:
         message = f"cannot listen on {detail}; choose another with HEYAN_HOST and HEYAN_PORT"
         super().__init__("address_unusable", message, status=500)
+
+
+class CertificateError(ApiError):
+    """The service's own certificate authority cannot be used."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        message = (
+            f"{certificate} and {key} are not, or no longer, a certificate and its key: restore both from your backup, "
+            "or remove both for a new authority, which phones must then trust anew"
+        )
+        super().__init__("certificate_damaged", message, status=500)
 
 
 class StreamError(ApiError):

@@ -117,9 +117,10 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 async def answer_problem(request: Request, error: Exception) -> JSONResponse:
-    """Answer an exception with its problem document, and count it."""
+    """Answer an exception with its problem document, count it, and let the log's line name it."""
     problem = problem_of(error)
     request.app.state.metrics.problems.labels(code=problem.code).inc()
+    request.state.problem_code = problem.code
     response = problem_response(problem)
     if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["allow"] = ", ".join(_allowed(request))

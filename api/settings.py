@@ -246,11 +246,13 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _are_networks(cls, value: str | None) -> str | None:
-        """Never `*`: whoever reaches the service could then say where they come from."""
+        """Never everybody, as `*` or 0.0.0.0/0: whoever reaches the service could then say where they come from."""
         try:
-            networks_of(value)
+            networks = networks_of(value)
         except ValueError:
             raise ValueError("must be IP addresses or networks, with commas between them") from None
+        if any(network.prefixlen == 0 for network in networks):
+            raise ValueError("must not hold all addresses: name those of your proxies")
         return value
 
     @property
@@ -300,7 +302,8 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings from the environment; `overrides` (options of the command line) win, None means not given.
+    """Read the settings from the environment; `overrides` (options of the command line) win. None means not given, and
+    so does "", as of a variable of the shell that is not set: no address to listen on is all of them.
 
     Workers and threads are what `heyan tune` found if neither is given: they belong together.
 
@@ -309,7 +312,7 @@ def load_settings(**overrides: Any) -> Settings:
             that cannot be used. Never shows the value: it may hold a password.
     """
     _refuse_unknown()
-    given = {name: value for name, value in overrides.items() if value is not None}
+    given = {name: value for name, value in overrides.items() if value not in {None, ""}}
     try:
         settings = Settings(**given)
         measured = tuned_settings(settings.data_dir, provider=settings.provider, pack=settings.pack)

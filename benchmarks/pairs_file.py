@@ -1,6 +1,6 @@
 """The list of pairs of a recognition protocol: `fold,image_a,image_b,same` as CSV; `fold` may be missing."""
 
-import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from re import fullmatch
@@ -8,6 +8,8 @@ from re import fullmatch
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+
+from benchmarks.table_file import read_table
 
 FOLDS = 10
 COLUMNS = {"image_a", "image_b", "same"}
@@ -36,15 +38,14 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
 
     Raises:
         PairsError: a column is missing, a line cannot be read, or there are no genuine or no impostor pairs.
-        OSError: the file cannot be read.
+        TableError: it is no CSV in UTF-8. OSError: the file cannot be read.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        missing = COLUMNS - set(rows.fieldnames or ())
-        if missing:
-            raise PairsError(f"{path} lacks the columns {', '.join(sorted(missing))}: fold,image_a,image_b,same")
-        dealt = [0, 0]
-        pairs = [_pair(row, dealt, f"{path} line {rows.line_num}") for row in rows]
+    columns, rows = read_table(path)
+    missing = COLUMNS - columns
+    if missing:
+        raise PairsError(f"{path} lacks the columns {', '.join(sorted(missing))}: fold,image_a,image_b,same")
+    dealt = [0, 0]
+    pairs = [_pair(row, dealt, f"{path} line {line}") for line, row in rows]
     if len({pair.same for pair in pairs}) != 2:
         raise PairsError(f"{path} needs pairs of one person (same=1) and pairs of two (same=0)")
     return tuple(pairs)
@@ -63,7 +64,7 @@ def people_of(pairs: tuple[Pair, ...]) -> dict[str, int]:
     return {image: int(people[number]) for image, number in place.items()}
 
 
-def _pair(row: dict[str, str], dealt: list[int], where: str) -> Pair:
+def _pair(row: Mapping[str, str], dealt: list[int], where: str) -> Pair:
     same = row["same"]
     if same not in {"0", "1"} or not row["image_a"] or not row["image_b"]:
         raise PairsError(f"{where}: expected two images and same=0 or same=1")

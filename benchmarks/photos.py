@@ -4,7 +4,6 @@ The photos show public persons at public occasions; their authors and licences a
 source distribution. They are fetched by hash and cached, never part of this repository.
 """
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from re import fullmatch
 
+from benchmarks.table_file import read_table
 from models.errors import ModelError
 from models.fetch import Progress, SourceUnavailableError, read_members, silent, write_atomically
 from models.manifest import Carrier
@@ -135,13 +135,12 @@ def _by_name(folder: Path) -> list[PersonPhotos]:
 def _by_pairs(folder: Path, pairs: Path) -> list[PersonPhotos]:
     """Images joined by pairs of one person, directly or through others, are one person."""
     groups: dict[str, set[str]] = {}
-    with pairs.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            for image in (row["image_a"], row["image_b"]):
-                groups.setdefault(image, {image})
-            if row["same"] == "1":
-                joined = groups[row["image_a"]] | groups[row["image_b"]]
-                groups |= dict.fromkeys(joined, joined)
+    for _, row in read_table(pairs)[1]:
+        for image in (row["image_a"], row["image_b"]):
+            groups.setdefault(image, {image})
+        if row["same"] == "1":
+            joined = groups[row["image_a"]] | groups[row["image_b"]]
+            groups |= dict.fromkeys(joined, joined)
     distinct = {tuple(sorted(group)) for group in groups.values()}
     return [
         PersonPhotos(

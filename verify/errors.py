@@ -9,6 +9,7 @@ VerifyError
 ├── Limited             too often: `retry_after` seconds
 └── Unavailable         nothing was issued, and it is safe to repeat: after `retry_after` seconds
     ├── StoreUnavailable
+    │   ├── StoreUnreachable      for its operator: which setting leads nowhere
     │   └── StoreSchemaMismatch   not before it is mended
     └── StoreBusy
 """
@@ -111,6 +112,13 @@ class StoreUnavailable(Unavailable):
     def __init__(self, detail: str = "it does not answer", *, retry_after: float = 2.0) -> None:
         message = f"the store is not available ({detail}); nothing was issued, repeat the request"
         super().__init__("store_unavailable", message, retry_after=retry_after)
+
+
+class StoreUnreachable(StoreUnavailable):
+    """`store_unavailable`, told to the operator, who can mend it: what is wrong with the address or the password."""
+
+    def __init__(self, message: str) -> None:
+        Unavailable.__init__(self, "store_unavailable", message)
 
 
 class StoreSchemaMismatch(StoreUnavailable):

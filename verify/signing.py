@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Literal, get_args
@@ -180,11 +181,32 @@ def load_keys(data_dir: Path, *, entropy: Entropy, auditor_key: Path | None = No
     return Keys(rings, vault, read_auditor_key(auditor_key or own_auditor, private=False))
 
 
+def key_files(data_dir: Path) -> Mapping[Path, Callable[[], object]]:
+    """Every file that `load_keys` makes if it is missing, with what reads it: makes nothing, raises the same."""
+    folder = data_dir / "keys"
+    rings = {folder / f"{purpose}.ring": partial(_decode, folder / f"{purpose}.ring", purpose) for purpose in PURPOSES}
+    random = {folder / name: partial(_read_random, folder / name) for name in ("wrapping.key", "person.key")}
+    auditor, shelf = folder / OWN_AUDITOR, folder / "shelf.db"
+    return {
+        **rings,
+        **random,
+        shelf: partial(ShelfFile, shelf),
+        auditor: partial(read_auditor_key, auditor, private=False),
+    }
+
+
 def read_auditor_key(path: Path, *, private: bool) -> SealingKey:
-    """The key in a file: to open scores both halves are needed. Raises Unavailable `key_damaged`."""
+    """The key in a file: to open scores both halves are needed.
+
+    Raises:
+        Unavailable: `key_damaged`; also if it is not there. OSError.
+    """
     try:
         return read_sealing_key(path.read_bytes(), private=private)
-    except (OSError, ValueError):
+    except FileNotFoundError:
+        message = f"{path} is not there: name the file that holds the auditor's key (HEYAN_AUDITOR_KEY, or --key)"
+        raise Unavailable("key_damaged", message) from None
+    except ValueError:
         raise _damaged(path) from None
 
 
@@ -230,7 +252,12 @@ def _ring_key(stored: _StoredKey, purpose: Purpose) -> RingKey:
 
 
 def _random_key(path: Path, entropy: Entropy) -> bytes:
-    content = read_or_make(path, lambda: entropy(KEY_BYTES))
+    read_or_make(path, lambda: entropy(KEY_BYTES))
+    return _read_random(path)
+
+
+def _read_random(path: Path) -> bytes:
+    content = path.read_bytes()
     if len(content) != KEY_BYTES:
         raise _damaged(path)
     return content

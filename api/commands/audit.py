@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -62,12 +63,17 @@ def keygen(
 ) -> None:
     """Make the auditor's key pair. The private half belongs to the auditor and not on the service's machine."""
     key, public = new_sealing_key(), file.with_name(f"{file.name}.pub")
+    made = list[Path]()
     try:
         for path, private in ((file, True), (public, False)):
-            path.touch(mode=0o600, exist_ok=False)
-            path.write_bytes(key.to_json(private=private) + b"\n")
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+                made.append(path)
+                opened.write(key.to_json(private=private) + b"\n")
     except OSError as error:
-        raise bad_input("file_unwritable", f"{error.filename}: {error.strerror}; give a path that is free") from None
+        for half in made:  # it would stand in the way of the next pair
+            half.unlink(missing_ok=True)
+        message = f"{path}: {error.strerror}; give a path that is free and can be written"
+        raise bad_input("file_unwritable", message) from None
     typer.echo(f"private key: {file} (keep it away from the service)")
     typer.echo(f"public key:  {public} (HEYAN_AUDITOR_KEY={public.absolute()})")
 

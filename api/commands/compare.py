@@ -15,6 +15,7 @@ from api.commands.tables import show_table
 from api.comparison import Comparison, compare_photos, judge_photo
 from api.composition import open_engine
 from api.settings import load_settings
+from api.system_errors import unusable
 from models.face_quality.assessment import unified_minimum
 from verify.policy import named_or_default
 from verify.reference_quality import Judged, QualityStatus
@@ -43,6 +44,8 @@ def compare(
     except KNOWN as error:
         _fail(error.code, str(error), as_json=as_json)
     except OSError as error:
+        if error.filename not in {str(first), str(second)}:
+            _fail("file_unusable", unusable(error), as_json=as_json)
         _fail("file_unreadable", f"{error.filename}: {error.strerror}; give the path of a photo", as_json=as_json)
     else:
         _show(seen, (first, second), as_json=as_json)

@@ -12,10 +12,9 @@ ILL = 1
 
 
 def doctor() -> None:
-    """Check Python, OpenCV, providers, weights, store, clock and disk. Exit code 1 if something is to be done."""
+    """Check machine, weights, keys, files of the settings, store and policy. Exit code 1 if something is to be done."""
     with explained():
-        settings = load_settings()
-    findings = diagnose(settings)
+        findings = diagnose(load_settings())
     table = Table("check", "", "found", "what to do")
     for finding in findings:
         table.add_row(finding.check, "[green]ok" if finding.ok else "[red]!!", finding.found, finding.advice)

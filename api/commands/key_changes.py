@@ -122,7 +122,7 @@ def _rings() -> Mapping[Purpose, RingFile]:
 
 def _as_operator(operator_id: str, key: Path | None, use: Callable[[KeyChanges, Operator], Awaitable[T]]) -> T:
     """Act as an operator, who shows their key."""
-    shown = shown_key(operator_id, key)
+    shown = shown_key(operator_id, key, option="--operator-key")
 
     async def acting(changes: KeyChanges) -> T:
         return await use(changes, await changes.operators.holder(shown, expected=operator_id))

@@ -19,10 +19,12 @@ def serve(
     tls: Annotated[
         bool | None, typer.Option("--tls", help="HTTPS on the local network, with a QR code for a phone (HEYAN_TLS)")
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="keys, weights, embedded store (HEYAN_DATA_DIR)")] = None,
+    data_dir: Annotated[
+        str | None, typer.Option(metavar="DIR", help="keys, weights, embedded store (HEYAN_DATA_DIR)")
+    ] = None,
 ) -> None:
     """Run the service until SIGINT or SIGTERM; live sessions may end first, a second signal stops at once."""
-    with explained():
+    with explained(Path(data_dir).absolute() if data_dir else None):
         settings = load_settings(host=host, port=port, tls=tls, data_dir=data_dir)
         configure_logs(settings.log_level)
         run(settings, announce=lambda where: typer.echo(announcement(settings, where)))

@@ -189,6 +189,7 @@ class ConsoleRoute(APIRoute):
 def _problem_page(request: Request, error: Exception) -> Response:
     problem, services = problem_of(error), services_of(request)
     services.metrics.problems.labels(code=problem.code).inc()
+    request.state.problem_code = problem.code
     who: Visitor = getattr(request.state, "visitor", None) or _visitor(request, services, "", None)
     answer = who.page("problem.html", status=problem.status, problem=problem)
     if problem.retry_after is not None:

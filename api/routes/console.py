@@ -67,6 +67,7 @@ async def sign_in(who: Anybody) -> Response:
     except (Refused, Limited) as error:
         problem = problem_of(error)
         who.services.metrics.problems.labels(code=problem.code).inc()
+        who.request.state.problem_code = problem.code
         answer = who.page("sign_in.html", status=problem.status, refused=problem.code)
         if problem.retry_after is not None:
             answer.headers["retry-after"] = str(max(1, round(problem.retry_after)))

@@ -1,6 +1,5 @@
 """Labelled images: who is on them, in which session, and of which groups."""
 
-import csv
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ import msgspec
 
 from benchmarks.people_split import part_of
 from benchmarks.photos import SUFFIXES
+from benchmarks.table_file import read_table
 
 Share = Literal["calibrating", "held out"]
 
@@ -67,7 +67,7 @@ def read_sets(listed: Path, *, data: Path, share: Share) -> tuple[LabelledSet, .
     try:
         content = msgspec.convert(tomllib.loads(listed.read_text("utf-8")), dict[str, list[_Listed]], strict=True)
         return tuple(_set(entry, data, share) for entry in content["sets"])
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, KeyError, re.error) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, KeyError, re.error) as error:
         raise LabelsError(f"{listed} is no list of sets ({type(error).__name__}: {error})") from error
 
 
@@ -75,14 +75,14 @@ def read_labels(path: Path, *, folder: Path) -> LabelledSet:
     """A set from CSV: `image,person`, perhaps `session`; every other column is an attribute whose values are groups.
 
     Raises:
-        LabelsError: a column is missing, a cell is empty, or an image comes twice. OSError: the file cannot be read.
+        LabelsError: a column is missing, a cell is empty, or an image comes twice.
+        TableError: it is no CSV in UTF-8. OSError: the file cannot be read.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        missing = {"image", "person"} - set(rows.fieldnames or ())
-        if missing:
-            raise LabelsError(f"{path} lacks the columns {', '.join(sorted(missing))}: image,person,[session],groups")
-        images = tuple(_row(row, f"{path} line {rows.line_num}") for row in rows)
+    columns, rows = read_table(path)
+    missing = {"image", "person"} - columns
+    if missing:
+        raise LabelsError(f"{path} lacks the columns {', '.join(sorted(missing))}: image,person,[session],groups")
+    images = tuple(_row(row, f"{path} line {line}") for line, row in rows)
     files = [image.file for image in images]
     if len(set(files)) < len(files):
         raise LabelsError(f"{path} lists {max(files, key=files.count)} twice")

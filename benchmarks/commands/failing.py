@@ -15,6 +15,7 @@ from benchmarks.pairs_file import PairsError
 from benchmarks.photos import PhotosError
 from benchmarks.report.writing import DocumentError
 from benchmarks.service import ServiceError
+from benchmarks.table_file import TableError
 from benchmarks.tokens.bare import NotAppliedError
 from models.errors import ModelsError
 from verify.policy import PolicyError
@@ -33,6 +34,7 @@ KNOWN = (
     PicturesUsedUpError,
     PolicyError,
     ServiceError,
+    TableError,
 )
 """Errors with a stable code and a message for people."""
 

@@ -8,6 +8,7 @@ import pytest
 from cryptography import x509
 
 from api.certificates import lan_addresses, local_names, server_certificate, trusting_context
+from api.errors import CertificateError
 
 NOW = datetime.now(UTC)
 
@@ -67,3 +68,22 @@ def test_a_key_that_cannot_be_put_in_its_place_is_left_nowhere_else(tmp_path: Pa
 def test_local_names_hold_localhost_and_no_loopback_is_called_lan() -> None:
     assert {"localhost", "127.0.0.1"} <= set(local_names())
     assert not any(address.startswith("127.") for address in lan_addresses())
+
+
+@pytest.mark.parametrize("damaged", ["ca.pem", "ca.key"])
+@pytest.mark.parametrize("content", [b"", b"text", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_a_damaged_authority_is_named_and_left_alone(tmp_path: Path, damaged: str, content: bytes) -> None:
+    server_certificate(folder=tmp_path, names=["localhost"], now=NOW)
+    (tmp_path / damaged).write_bytes(content)
+    with pytest.raises(CertificateError, match=r"ca\.pem and .*ca\.key") as raised:
+        server_certificate(folder=tmp_path, names=["localhost"], now=NOW)
+    assert raised.value.code == "certificate_damaged"
+    assert (tmp_path / damaged).read_bytes() == content
+
+
+def test_an_authority_with_the_key_of_another_signs_nothing(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        server_certificate(folder=tmp_path / name, names=["localhost"], now=NOW)
+    (tmp_path / "other" / "ca.key").replace(tmp_path / "one" / "ca.key")
+    with pytest.raises(CertificateError):
+        server_certificate(folder=tmp_path / "one", names=["localhost"], now=NOW)

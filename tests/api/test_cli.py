@@ -221,3 +221,19 @@ def test_webhooks_are_listed_and_notices_replayed(own_data: Path) -> None:
 @pytest.mark.parametrize("options", [[], ["--since", "2026-11-24", "--notice", "evt_x"], ["--since", "yesterday"]])
 def test_a_replay_must_say_what_to_send(own_data: Path, options: list[str]) -> None:
     assert run("webhooks", "replay", "whk_x", *options).exit_code == 2
+
+
+def test_the_weights_are_to_be_prepared_where_the_service_looks_for_them(tmp_path: Path) -> None:
+    folder = tmp_path / "my data"
+    folder.mkdir(mode=0o700)
+    told = run("serve", "--data-dir", str(folder), "--port", "0")
+    assert told.exit_code == 2
+    assert f"HEYAN_DATA_DIR='{folder}' heyan models prepare" in told.stderr
+
+
+def test_an_empty_directory_of_data_is_not_the_present_one(own_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(own_data)
+    (own_data / "models").unlink()
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(own_data / "elsewhere"))
+    told = run("serve", "--data-dir", "", "--host", "", "--port", "0")
+    assert f"is not prepared in {own_data / 'elsewhere'}; run `heyan models prepare`" in told.stderr

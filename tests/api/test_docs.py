@@ -129,3 +129,14 @@ def test_links_between_documents_lead_somewhere() -> None:
         targets = [part.split(")")[0].split("#")[0] for part in text.split("](")[1:]]
         broken = [target for target in targets if "://" not in target and not (document.parent / target).exists()]
         assert not broken, f"{document.name}: {broken}"
+
+
+def test_whoever_acts_on_the_command_line_is_named_as_operators_are() -> None:
+    shown = [path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md")]
+    assert [
+        name for text in shown for name in re.findall(r"--as ([a-z]\w+)", text) if not name.startswith("opr_")
+    ] == []
+    alerts = (ROOT / "deploy" / "monitoring" / "alerts.yml").read_text("utf-8")
+    rotated = re.findall(r"`heyan keys rotate [^`]*`", alerts)
+    assert rotated
+    assert all("--as " in each for each in rotated)

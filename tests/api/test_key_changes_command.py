@@ -1,6 +1,9 @@
 """`heyan keys rotate` and what follows, as two operators type it."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +84,22 @@ def test_nobody_replaces_a_key_without_showing_theirs(people: list[tuple[str, st
     assert (wrong.exit_code, "operator_key_invalid" in wrong.stderr) == (2, True)
     assert run("keys", "rotate", "--key", "test", "--without-second-operator", "stolen").exit_code == 2
     assert published() == before
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [("keys approve kid_1", "--operator-key"), ("policy withdraw 0000", "--key")]
+)
+def test_without_a_terminal_the_option_for_the_key_is_named(tmp_path: Path, command: str, option: str) -> None:
+    entry = "from api.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", entry, *command.split(), "--as", "opr_1"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HEYAN_DATA_DIR": str(tmp_path)},
+        start_new_session=True,
+        check=False,
+    )
+    assert (done.returncode, "operator_key_missing: there is no terminal" in done.stderr) == (2, True), done.stderr
+    assert f"{option} FILE" in done.stderr
+    assert "Warning" not in done.stderr

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from full_run import full_run, settings_of_a_run
 from receiver import receiving
-from running_service import running_api
+from running_service import RunningApi, running_api
 
 from api.logs import FIELDS, configure_logs
 from models.engine import Engine
@@ -84,6 +84,18 @@ async def test_every_line_of_a_whole_run_is_as_the_schema_says_and_tells_nothing
     assert run.told_in(text) == []
     assert len(run.private) > 10
     assert run.told_in(f"the token is {max(run.private, key=len)}") != []
+
+
+async def test_the_line_of_a_refused_request_names_the_code(
+    api: RunningApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("info")
+    assert (await api.http.get("/v1/cases/case_1")).status_code == 404
+    assert (await api.http.get("/v1/cases/case_1", headers={"authorization": "Bearer x"})).status_code == 401
+    assert (await api.http.get("/docs")).status_code == 200
+    lines = [line for line in _lines(capsys) if line["event"] == "request"]
+    assert [line.get("code") for line in lines] == ["case_unknown", "api_key_invalid", None]
+    assert [str(error) for line in lines for error in LINE.iter_errors(line)] == []
 
 
 def test_the_schema_and_the_documentation_know_every_event_and_field() -> None:

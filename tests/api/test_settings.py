@@ -50,6 +50,15 @@ def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HEYAN_STORE_URL", "mysql://user:hunter2@db"),
         ("HEYAN_STORE_URL", "redis+sentinel://:hunter2@one:26379,two:26379"),
         ("HEYAN_STORE_URL", "redis+sentinel://one:hunter2/heyan"),
+        ("HEYAN_STORE_URL", "redis://:hunter2/rest@127.0.0.1:18500"),
+        ("HEYAN_STORE_URL", "redis://:hunter2#rest@127.0.0.1:18500"),
+        ("HEYAN_STORE_URL", "redis://:12?hunter2@127.0.0.1:18500"),
+        ("HEYAN_STORE_URL", "redis://[hunter2"),
+        ("HEYAN_STORE_URL", "redis://:hunter2@127.0.0.1:99999"),
+        ("HEYAN_STORE_URL", "redis://127.0.0.1:18500/hunter2"),
+        ("HEYAN_STORE_URL", "redis://127.0.0.1:18500?foo=hunter2"),
+        ("HEYAN_STORE_URL", "redis+cluster://127.0.0.1:18500?foo=hunter2"),
+        ("HEYAN_STORE_URL", "redis+cluster://:hunter2@127.0.0.1:18500/3"),
         ("HEYAN_PUBLIC_URL", "verify.example"),
         ("HEYAN_PUBLIC_URL", "https://"),
         ("HEYAN_PUBLIC_URL", "https://:8443"),
@@ -70,6 +79,8 @@ def test_an_unknown_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HEYAN_LOG_LEVEL", "loud"),
         ("HEYAN_TLS", "perhaps"),
         ("HEYAN_TRUSTED_PROXIES", "*"),
+        ("HEYAN_TRUSTED_PROXIES", "10.0.0.1, 0.0.0.0/0"),
+        ("HEYAN_TRUSTED_PROXIES", "::/0"),
         ("HEYAN_TRUSTED_PROXIES", "10.0.0.0/8, hunter2"),
         ("HEYAN_AUTHORITY_URL", "http://photos.example"),
         ("HEYAN_AUTHORITY_URL", "https://"),
@@ -173,3 +184,9 @@ def test_a_password_file_needs_an_address_without_a_password(url: str | None, tm
     with pytest.raises(SettingsError, match="HEYAN_STORE_PASSWORD") as caught:
         load_settings(store_url=url, store_password=tmp_path / "password")
     assert "hunter2" not in str(caught.value)
+
+
+def test_an_option_that_is_empty_is_not_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path))
+    settings = load_settings(host="", data_dir="", port=None)
+    assert (settings.host, settings.data_dir) == ("127.0.0.1", tmp_path)

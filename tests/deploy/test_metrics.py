@@ -14,6 +14,8 @@ from api.metrics import Metrics
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "deploy" / "monitoring"
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+CLAIM = "heyan_for"
+"""Not a metric: of a key in the JWKS."""
 NAME = re.compile(r"\bheyan_[a-z_]+\b")
 
 
@@ -52,6 +54,14 @@ def test_the_table_is_the_codes() -> None:
         each._name + suffix.get(each._type, ""): (each._type, tuple(each._labelnames), each._documentation)
         for each in metrics()
     }
+
+
+def test_documents_name_existing_metrics() -> None:
+    known = samples().keys() | {each._name for each in metrics() if each._type == "histogram"}
+    texts = [path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    named = {name for text in texts for name in re.findall(r"`(heyan_[a-z_]+)\b(?!\()", text)}
+    assert len(named) > 10
+    assert named - known == {CLAIM}
 
 
 def test_alerts_and_dashboard_name_existing_metrics() -> None:

@@ -1,3 +1,4 @@
+import resource
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -102,3 +103,13 @@ def test_a_damaged_file_is_named_and_never_replaced(tmp_path: Path) -> None:
 def test_only_the_owner_reads_it(shelf: ShelfFile, tmp_path: Path) -> None:
     shelf.add("case_a", b"r" * 32)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_disk_without_room_is_named_as_what_it_is(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(Unavailable, match=r"shelf\.db cannot be used \((disk I/O error|database or disk is full)"):
+            ShelfFile(tmp_path / "shelf.db")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
