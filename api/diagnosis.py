@@ -65,7 +65,8 @@ async def check_store(settings: Settings) -> tuple[Finding, ...]:
             policy = await check_policy(settings, store)
     except Exception as error:
         code = str(getattr(error, "code", type(error).__name__))
-        return (Finding(check="store", ok=False, found=code, advice=str(error)),)
+        advice = getattr(error, "for_operators", str(error))
+        return (Finding(check="store", ok=False, found=code, advice=advice),)
     kind = "embedded Valkey" if settings.store_url is None else "HEYAN_STORE_URL"
     found = "not to be relied on" if fault else f"{kind} answers, is durable, and its clock agrees"
     return (

@@ -8,6 +8,8 @@ VerifyError
 ├── Gone                it was good once
 ├── Limited             too often: `retry_after` seconds
 └── Unavailable         nothing was issued, and it is safe to repeat: after `retry_after` seconds
+    ├── KeyDamaged
+    ├── CaseDamaged
     ├── StoreUnavailable
     │   └── StoreSchemaMismatch   not before it is mended
     └── StoreBusy
@@ -22,6 +24,11 @@ class VerifyError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+    @property
+    def for_operators(self) -> str:
+        """The message, and what only they may know."""
+        return str(self)
 
 
 class NotFound(VerifyError):
@@ -92,9 +99,24 @@ class Unavailable(VerifyError):
     `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an authority; `store_busy` and
     `token_not_yet_valid` pass by themselves."""
 
-    def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
+    def __init__(self, code: str, message: str, *, retry_after: float = 2.0, advice: str = "") -> None:
+        """`advice`: what is to be mended, and where on this machine: for operators alone."""
         super().__init__(code, message)
         self.retry_after = retry_after
+        self._advice = advice
+
+    @property
+    def for_operators(self) -> str:
+        """As `VerifyError.for_operators`."""
+        return self._advice or str(self)
+
+
+class KeyDamaged(Unavailable):
+    """`key_damaged`: keys cannot be read. Clients learn no more than that."""
+
+    def __init__(self, advice: str) -> None:
+        message = "the service cannot read its keys, nothing was issued: its operator should run heyan doctor"
+        super().__init__("key_damaged", message, advice=advice)
 
 
 class CaseDamaged(Unavailable):

@@ -22,7 +22,7 @@ from typing import Protocol
 
 import msgspec
 
-from verify.errors import Gone, Unavailable
+from verify.errors import Gone, KeyDamaged
 
 STEPS = 16
 DIGITS = "0123456789abcdef"
@@ -97,10 +97,9 @@ class ShelfFile:
     def _seeds(self, connection: sqlite3.Connection, case_id: str) -> Seeds:
         found = connection.execute("SELECT content FROM seeds WHERE case_id = ?", (case_id,)).fetchone()
         if found is None:
-            message = (
+            raise KeyDamaged(
                 f"{self._path} has no secret of this case: it is not the one that was used when the case was opened"
             )
-            raise Unavailable("key_damaged", message)
         return _decode(found[0])
 
     @contextmanager
@@ -126,11 +125,10 @@ class ShelfFile:
         try:
             yield
         except sqlite3.OperationalError as error:
-            message = f"{self._path} cannot be used ({error}): see to the disk and its rights"
-            raise Unavailable("key_damaged", message) from None
+            raise KeyDamaged(f"{self._path} cannot be used ({error}): see to the disk and its rights") from None
         except sqlite3.DatabaseError:
-            message = f"{self._path} is damaged: restore it from your backup of keys; nothing was changed"
-            raise Unavailable("key_damaged", message) from None
+            advice = f"{self._path} is damaged: restore it from your backup of keys; nothing was changed"
+            raise KeyDamaged(advice) from None
 
 
 def derived(seeds: Seeds, subject_id: str) -> bytes:

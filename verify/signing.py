@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from verify.errors import Unavailable
+from verify.errors import KeyDamaged
 from verify.identifiers import Entropy
 from verify.jose import (
     SealingKey,
@@ -66,7 +66,7 @@ class Ring:
         """The key that signs at a time (Unix seconds). The first key of a ring signs from the beginning."""
         key = self.keys[self._place(now)].signing
         if key is None:
-            raise Unavailable("key_damaged", "the key that should sign has no private half: restore the ring of keys")
+            raise KeyDamaged("the key that should sign has no private half: restore the ring of keys")
         return key
 
     def began(self, *, now: float) -> float:
@@ -273,5 +273,5 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _damaged(path: Path) -> Unavailable:
-    return Unavailable("key_damaged", f"{path} holds no key: restore it from your backup of keys; nothing was changed")
+def _damaged(path: Path) -> KeyDamaged:
+    return KeyDamaged(f"{path} holds no key: restore it from your backup of keys; nothing was changed")

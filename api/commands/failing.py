@@ -25,7 +25,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except KNOWN as error:
-        complain(error.code, str(error))
+        complain(error.code, getattr(error, "for_operators", str(error)))
         raise typer.Exit(BAD_INPUT) from None
 
 

@@ -1,6 +1,9 @@
 import os
 import signal
+import sqlite3
 
+import httpx
+import pytest
 from running_service import RunningApi, registrant
 
 from benchmarks.registration import Registrant
@@ -39,6 +42,19 @@ async def test_a_service_whose_newest_checkpoint_is_not_its_own_is_not_ready(
     ready = await api.http.get("/readyz")
     (ill,) = [check for check in ready.json()["checks"] if not check["ok"]]
     assert (ready.status_code, ill["name"], "heyan audit verify" in ill["detail"]) == (503, "checkpoints", True)
+
+
+async def test_clients_are_told_no_paths_of_keys_that_are_ill(
+    embedded_api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    folder = embedded_api.services.settings.data_dir
+    with sqlite3.connect(folder / "keys" / "shelf.db") as shelf:
+        shelf.execute("DROP TABLE seeds")
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        await embedded_api.desk.open(registrant(portraits["person_a_1"]))
+    answer = caught.value.response
+    assert (answer.status_code, answer.json()["code"]) == (503, "key_damaged")
+    assert ("heyan doctor" in answer.text, str(folder) in answer.text, "shelf" in answer.text) == (True, False, False)
 
 
 async def test_a_dead_store_is_503_and_nothing_is_lost_when_it_is_back(
