@@ -1,10 +1,15 @@
 """All checks of `heyan doctor`, in the order in which a fault in one explains the next."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from secrets import token_bytes
+from tempfile import TemporaryDirectory
 from time import time
 
 from api import doctor
-from api.composition import open_engine, open_store_to_read, policy_changes
+from api.composition import any_store, has_store_folder, marks_at, open_engine, policy_changes
 from api.doctor import Finding
 from api.settings import Settings
 from models.errors import ModelError
@@ -13,15 +18,17 @@ from models.prepare import verify_files
 from models.remote.ray_client import require_ray
 from models.session import choose_provider
 from verify.erasure import faces_advice
+from verify.errors import NotFound, VerifyError
 from verify.minimum_rules import load_minimum_rules
-from verify.schema import forms_advice, forms_of
-from verify.store import Store
+from verify.schema import SCHEMA, forms_advice, forms_of, require_readable
+from verify.signing import read_rings, read_vault
+from verify.store import Store, open_store
 
 TRIED_ELSEWHERE = "; what is faster was tried on another machine: `heyan models prepare` tries it here"
 
 
 def diagnose(settings: Settings) -> list[Finding]:
-    """Run every check. Starts an embedded store if none runs, and leaves it as it was."""
+    """Run every check. Starts an embedded store if none runs, and leaves it as it was; makes none."""
     return [
         doctor.check_python(),
         doctor.check_opencv(),
@@ -58,10 +65,12 @@ def check_weights(settings: Settings) -> Finding:
 async def check_store(settings: Settings) -> tuple[Finding, ...]:
     """The store answers, keeps what it acknowledges, agrees about the time, and tells which policy is in force."""
     try:
-        async with open_store_to_read(settings) as store:
+        async with _store(settings) as store:
             fault = await store.check(service_now=time())
             faces = await store.ledger.stored_faces() if fault is None else 0
             schema = forms_advice(await forms_of(store))
+            begun = await store.has_begun()
+            keys = await check_keys(settings, store)
             policy = await check_policy(settings, store)
     except Exception as error:
         code = str(getattr(error, "code", type(error).__name__))
@@ -69,12 +78,42 @@ async def check_store(settings: Settings) -> tuple[Finding, ...]:
         return (Finding(check="store", ok=False, found=code, advice=advice),)
     kind = "embedded Valkey" if settings.store_url is None else "HEYAN_STORE_URL"
     found = "not to be relied on" if fault else f"{kind} answers, is durable, and its clock agrees"
+    found += "" if begun else "; nothing is in it yet: heyan serve begins"
     return (
         Finding(check="store, clock", ok=fault is None, found=found, advice=fault or ""),
         Finding(check="schema", ok=True, found=schema),
+        keys,
         Finding(check="faces", ok=True, found=faces_advice(faces)),
         policy,
     )
+
+
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[Store]:
+    """The store of the service; before its first start one to try this machine with, which is then thrown away."""
+    if has_store_folder(settings):
+        async with any_store(settings) as store:
+            require_readable(await forms_of(store), SCHEMA)
+            yield store
+        return
+    with TemporaryDirectory(prefix="heyan-") as folder:
+        async with await open_store(None, Path(folder)) as store:
+            yield store
+
+
+async def check_keys(settings: Settings, store: Store) -> Finding:
+    """The keys can be read, and are those of the store."""
+    try:
+        known = await marks_at(settings, store).require_own(now=time())
+        await asyncio.to_thread(
+            lambda: (read_rings(settings.data_dir), read_vault(settings.data_dir, entropy=token_bytes))
+        )
+    except NotFound:
+        return Finding(check="keys", ok=True, found="none yet: heyan serve makes them")
+    except VerifyError as error:
+        return Finding(check="keys", ok=False, found=error.code, advice=error.for_operators)
+    found = "those of the store" if known else "readable; the next start lets the store know them"
+    return Finding(check="keys", ok=True, found=found)
 
 
 async def check_policy(settings: Settings, store: Store) -> Finding:

@@ -1,5 +1,6 @@
 """Is this process ready to serve? Store, clock, durability and models, each with what to do if not."""
 
+from secrets import token_bytes
 from time import time
 
 from api.composition import Services
@@ -17,11 +18,23 @@ async def readiness(services: Services) -> tuple[Check, ...]:
     draining = services.live.admission.draining
     return (
         *(Check(name=check.name, ok=check.ok, detail=check.detail) for check in stored),
+        *await _keys(services),
         *await _checkpoints(services),
         *await _about_store(services),
         Check(name="models", ok=fault is None, detail=described if fault is None else fault.for_operators),
         Check(name="accepting", ok=not draining, detail="being stopped" if draining else "takes new sessions"),
     )
+
+
+async def _keys(services: Services) -> tuple[Check, ...]:
+    """The keys on disk are the store's; those that have begun to sign are noted. Left out without a store."""
+    try:
+        await services.key_marks.settle(entropy=token_bytes, now=time())
+    except StoreUnavailable:
+        return ()
+    except Unavailable as error:
+        return (Check(name="keys", ok=False, detail=str(error)),)
+    return (Check(name="keys", ok=True, detail="they are those of the store"),)
 
 
 async def _checkpoints(services: Services) -> tuple[Check, ...]:

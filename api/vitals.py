@@ -1,4 +1,4 @@
-"""What a scrape of `/metrics` looks up anew: readiness, the store's time to answer, checkpoints, disk, keys, certificates."""
+"""What a scrape of `/metrics` looks up anew: readiness, times of store and checkpoint, disk, keys and certificates."""
 
 import asyncio
 import shutil

@@ -34,7 +34,7 @@ class VerifyError(Exception):
 class NotFound(VerifyError):
     """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`,
     `appointment_unknown`, `webhook_unknown`, `notice_unknown`, `officer_unknown`, `operator_unknown`,
-    `checkpoint_unknown`, `dispute_unknown`, `proposal_unknown`."""
+    `checkpoint_unknown`, `dispute_unknown`, `proposal_unknown`, `data_missing`."""
 
 
 class Invalid(VerifyError):
@@ -67,7 +67,7 @@ class Conflict(VerifyError):
     """`action_exists`, `actions_exhausted`, `case_not_open`, `already_redeemed`, `already_verified`, `not_verified`,
     `invite_used`, `session_already_claimed`, `session_not_claimed`, `idempotency_key_reused`, `webhook_limit`,
     `policy_already_proposed`, `policy_already_in_force`, `proposal_decided`, `reference_contract_mismatch`,
-    `store_readers_older`, `key_change_already_proposed`,
+    `store_readers_older`, `store_in_use`, `key_change_already_proposed`,
     `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was; `receipt_ids` too if a
     whole case's tokens are repeated, in their order).
     """
@@ -95,9 +95,9 @@ class Limited(VerifyError):
 
 
 class Unavailable(VerifyError):
-    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `checkpoint_damaged`,
-    `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an authority; `store_busy` and
-    `token_not_yet_valid` pass by themselves."""
+    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `keys_foreign`,
+    `checkpoint_damaged`, `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an
+    authority; `store_busy` and `token_not_yet_valid` pass by themselves."""
 
     def __init__(self, code: str, message: str, *, retry_after: float = 2.0, advice: str = "") -> None:
         """`advice`: what is to be mended, and where on this machine: for operators alone."""

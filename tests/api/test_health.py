@@ -17,6 +17,7 @@ async def test_a_good_service_is_alive_and_ready(api: RunningApi) -> None:
         "store",
         "durability",
         "clock",
+        "keys",
         "checkpoints",
         "schema",
         "faces",
