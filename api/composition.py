@@ -3,11 +3,12 @@
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import SystemRandom, random
 from socket import gethostname
+from time import time
 from urllib.parse import quote, urlsplit
 
 from structlog.stdlib import BoundLogger, get_logger
@@ -48,9 +49,10 @@ from verify.deliveries import Deliveries
 from verify.dispatch import Dispatch
 from verify.disputes import Disputes
 from verify.erasure import Erasures
-from verify.errors import StoreUnavailable, StoreUnreachable
+from verify.errors import NotFound, StoreUnavailable, StoreUnreachable
 from verify.idempotency import Answers
 from verify.invites import Invites
+from verify.key_marks import KeyMarks
 from verify.listing import CaseList
 from verify.messenger import Messenger
 from verify.minimum_rules import MinimumRules, load_minimum_rules
@@ -66,12 +68,13 @@ from verify.redemption import Redemptions
 from verify.reference_quality import Reference, make_reference, quality_lines
 from verify.schema import SCHEMA, forms_of, present, require_readable
 from verify.sessions import Sessions
-from verify.signing import load_keys
+from verify.signing import Keys, Purpose, RingFile, load_keys, read_rings, read_vault
 from verify.simulation import Simulations
 from verify.store import Store, open_store
 from verify.store_faults import fault_of
 from verify.tally import Tally
 from verify.tokens import Tokens
+from verify.vault import Vault
 from verify.webhooks import Webhooks
 
 
@@ -86,6 +89,7 @@ class Services:
     engine_watch: EngineWatch
     policy: Policy
     store: Store
+    key_marks: KeyMarks
     clients: Clients
     officers: Officers
     operators: Operators
@@ -136,15 +140,16 @@ async def open_services(
         PolicyError: the policy is unknown, is for other weights, or is not the one that two operators have approved.
         verify.audit.AuditChainBrokenError: the operators' chain, which tells what was approved, does not hold.
         verify.errors.Invalid: `minimum_rules_invalid`.
-        verify.errors.Unavailable: no store, or a damaged key file.
+        verify.errors.Unavailable: no store, a damaged key file, or keys that are not the store's.
     """
     if engine is None:
         engine = await asyncio.to_thread(open_engine, settings)  # Ray is not to be waited for on an event loop
     minimum = load_minimum_rules(settings.minimum_rules)
     pool = InferencePool(workers=settings.workers, queue=settings.queue)
     with closing(pool), closing(photo_threads(workers=min(settings.workers, usable_processors()))) as threads:
-        async with open_traces(settings) as named, open_store_of(settings, watch=(traces or named).round_trip) as store:
+        async with open_traces(settings) as named, begun_store(settings, watch=(traces or named).round_trip) as store:
             policy = await matching_policy(settings, engine.contract, store)
+            keys, key_marks = await begun_keys(settings, store)
             services = _services(
                 settings,
                 public_url=public_url,
@@ -154,6 +159,8 @@ async def open_services(
                 pool=pool,
                 threads=threads,
                 store=store,
+                keys=keys,
+                key_marks=key_marks,
                 metrics=Metrics(traces or named),
             )
             if settings.store_url is None:
@@ -166,14 +173,65 @@ async def open_services(
 
 
 @asynccontextmanager
-async def open_store_of(settings: Settings, *, watch: Watch = unwatched) -> AsyncIterator[Store]:
-    """The store that the settings name, if it is one that this version reads; the embedded one is watched while it is
-    open. `watch`: its round trips.
+async def begun_store(settings: Settings, *, watch: Watch = unwatched) -> AsyncIterator[Store]:
+    """The store that a service uses, made if it is not there; the embedded one is watched while it is open.
+
+    `watch`: its round trips.
 
     Raises:
         StoreSchemaMismatch: `store_schema_newer`, `store_schema_older`. StoreUnavailable.
     """
-    async with store_to_migrate(settings, watch=watch) as store, present(store, process=process_name()):
+    async with any_store(settings, watch=watch) as store, present(store, process=process_name()):
+        yield store
+
+
+async def begun_keys(settings: Settings, store: Store) -> tuple[Keys, KeyMarks]:
+    """The keys of a service, made if neither they nor their store were there before.
+
+    Raises:
+        Unavailable: `keys_foreign`, `key_damaged`.
+    """
+    marks = marks_at(settings, store)
+    await marks.require_own(now=time())
+    keys = load_keys(settings.data_dir, entropy=secrets.token_bytes, auditor_key=settings.auditor_key)
+    await marks.settle(entropy=secrets.token_bytes, now=time())
+    return keys, marks
+
+
+async def own_rings(settings: Settings, store: Store) -> Mapping[Purpose, RingFile]:
+    """The rings of keys that a command works with, beside a service.
+
+    Raises:
+        NotFound: `data_missing`. Unavailable: `keys_foreign`, `key_damaged`.
+    """
+    await _require_own(settings, store)
+    return read_rings(settings.data_dir)
+
+
+async def own_vault(settings: Settings, store: Store) -> Vault:
+    """As `own_rings`, the secrets."""
+    await _require_own(settings, store)
+    return read_vault(settings.data_dir, entropy=secrets.token_bytes)
+
+
+async def _require_own(settings: Settings, store: Store) -> None:
+    """Which auditor's key there is concerns the service alone."""
+    await replace(marks_at(settings, store), own_auditor=False).require_own(now=time())
+
+
+def marks_at(settings: Settings, store: Store) -> KeyMarks:
+    """What compares the keys of the settings with those that the store knows."""
+    return KeyMarks(store=store, data_dir=settings.data_dir, own_auditor=settings.auditor_key is None)
+
+
+@asynccontextmanager
+async def open_store_of(settings: Settings) -> AsyncIterator[Store]:
+    """The store of a service, for a command beside it, if it is one that this version reads.
+
+    Raises:
+        NotFound: `data_missing`. StoreSchemaMismatch: `store_schema_newer`, `store_schema_older`. StoreUnavailable.
+    """
+    async with store_to_migrate(settings) as store, present(store, process=process_name()):
         yield store
 
 
@@ -186,8 +244,35 @@ async def open_store_to_read(settings: Settings) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def store_to_migrate(settings: Settings, *, watch: Watch = unwatched) -> AsyncIterator[Store]:
-    """The store that the settings name, whatever form of things it holds. `watch`: its round trips.
+async def store_to_migrate(settings: Settings) -> AsyncIterator[Store]:
+    """The store of a service, whatever form of things it holds. Raises NotFound `data_missing`, StoreUnavailable."""
+    require_store_folder(settings)
+    async with any_store(settings) as store:
+        if not await store.has_begun():
+            raise _no_store(settings, "is empty")
+        yield store
+
+
+def require_store_folder(settings: Settings) -> None:
+    """An embedded store is made by a service alone. Raises NotFound `data_missing`."""
+    if not has_store_folder(settings):
+        raise _no_store(settings, "is not there")
+
+
+def has_store_folder(settings: Settings) -> bool:
+    """Whether an embedded store was ever made; one by URL is there or does not answer."""
+    return settings.store_url is not None or (settings.data_dir / "store").is_dir()
+
+
+def _no_store(settings: Settings, what: str) -> NotFound:
+    place = "HEYAN_STORE_URL" if settings.store_url is not None else f"HEYAN_DATA_DIR={settings.data_dir}"
+    message = f"the store of {place} {what}: name the one of your service; heyan serve begins a new one there"
+    return NotFound("data_missing", message)
+
+
+@asynccontextmanager
+async def any_store(settings: Settings, *, watch: Watch = unwatched) -> AsyncIterator[Store]:
+    """The store that the settings name; the embedded one is made if need be. `watch`: its round trips.
 
     Raises:
         StoreUnreachable: what ended the use of it is a matter of its address or password. StoreUnavailable.
@@ -261,11 +346,12 @@ def _services(
     pool: InferencePool,
     threads: FairThreads,
     store: Store,
+    keys: Keys,
+    key_marks: KeyMarks,
     metrics: Metrics,
 ) -> Services:
     """`threads`: of photos that are looked at before anybody consents."""
     entropy = secrets.token_bytes
-    keys = load_keys(settings.data_dir, entropy=entropy, auditor_key=settings.auditor_key)
     log = get_logger("heyan")
     if outdated_tuning(settings) is not None:
         log.warning("tuning_outdated")
@@ -339,6 +425,7 @@ def _services(
         engine_watch=EngineWatch(engine),
         policy=policy,
         store=store,
+        key_marks=key_marks,
         clients=clients,
         cases=cases,
         officers=Officers(store, entropy),

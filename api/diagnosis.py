@@ -10,7 +10,7 @@ from api import doctor
 from api.authority import authority_tls
 from api.certificates import check_authority
 from api.collector import open_traces
-from api.composition import matching_policy, open_engine, open_store_to_read
+from api.composition import any_store, has_store_folder, marks_at, matching_policy, open_engine
 from api.doctor import Finding
 from api.processors import usable_processors
 from api.public_address import public_address
@@ -22,9 +22,10 @@ from models.prepare import verify_files
 from models.remote.ray_client import require_ray
 from models.session import choose_provider
 from verify.erasure import faces_advice
+from verify.errors import VerifyError
 from verify.minimum_rules import load_minimum_rules
 from verify.policy import Policy, named_or_default, require_contract
-from verify.schema import forms_advice, forms_of
+from verify.schema import SCHEMA, forms_advice, forms_of, require_readable
 from verify.signing import OWN_AUDITOR, key_files, read_auditor_key
 from verify.store import Store
 
@@ -92,7 +93,7 @@ def check_keys(settings: Settings) -> Iterator[Finding]:
     faults = [finding for finding in read if not finding.ok]
     yield from faults
     if not faults:
-        made = f"; the next start makes {', '.join(missing)}" if missing else ""
+        made = f"; a first start makes {', '.join(missing)}" if missing else ""
         yield Finding(check="keys", ok=True, found=f"{len(read)} of {len(files)} intact{made}")
     if settings.auditor_key is not None:
         usable = partial(read_auditor_key, settings.auditor_key, private=False)
@@ -143,26 +144,42 @@ async def _traced(settings: Settings) -> str:
 
 async def check_store(settings: Settings) -> tuple[Finding, ...]:
     """The store answers, keeps what it acknowledges, agrees about the time, and tells which policy is in force."""
-    if settings.store_url is None and not (settings.data_dir / "store").exists():
+    if not has_store_folder(settings):
         none = Finding(check="store, clock", ok=True, found="embedded Valkey: none yet, the first start makes it")
         return (none, doctor.guarded("policy", lambda: _told(first_policy(settings))))
     try:
-        async with open_store_to_read(settings) as store:
+        async with any_store(settings) as store:
+            require_readable(await forms_of(store), SCHEMA)
             fault = await store.check(service_now=time())
             faces = await store.ledger.stored_faces() if fault is None else 0
             schema = forms_advice(await forms_of(store))
+            begun = await store.has_begun()
+            keys = await check_marks(settings, store)
             policy = await check_policy(settings, store)
     except Exception as error:
         code = str(getattr(error, "code", type(error).__name__))
-        return (Finding(check="store", ok=False, found=code, advice=str(error)),)
+        advice = getattr(error, "for_operators", str(error))
+        return (Finding(check="store", ok=False, found=code, advice=advice),)
     kind = "embedded Valkey" if settings.store_url is None else "HEYAN_STORE_URL"
     found = "not to be relied on" if fault else f"{kind} answers, is durable, and its clock agrees"
+    found += "" if begun else "; nothing is in it yet: heyan serve begins"
     return (
         Finding(check="store, clock", ok=fault is None, found=found, advice=fault or ""),
         Finding(check="schema", ok=True, found=schema),
+        keys,
         Finding(check="faces", ok=True, found=faces_advice(faces)),
         policy,
     )
+
+
+async def check_marks(settings: Settings, store: Store) -> Finding:
+    """The keys are those that the store knows."""
+    try:
+        known = await marks_at(settings, store).require_own(now=time())
+    except VerifyError as error:
+        return Finding(check="keys of the store", ok=False, found=error.code, advice=error.for_operators)
+    found = "these" if known else "it knows none yet: the next start tells it"
+    return Finding(check="keys of the store", ok=True, found=found)
 
 
 async def check_policy(settings: Settings, store: Store) -> Finding:

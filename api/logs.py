@@ -19,7 +19,7 @@ FIELDS = frozenset(
     {
         "event", "level", "timestamp", "logger",
         "request_id", "trace_id", "method", "route", "status", "seconds", "code",
-        "case_id", "session_id", "client_id", "outcome",
+        "case_id", "session_id", "client_id", "outcome", "work",
         "error_type", "where", "dropped",
         "address", "version", "provider", "pack", "store", "live_sessions",
     }

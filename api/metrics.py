@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -11,6 +12,10 @@ from api.traces import OFF, Traces
 
 STAGE_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 """Seconds. One live frame takes some 10 to 100 ms on a core; above 125 ms a session at 8 fps falls behind."""
+
+
+Work = Literal["retention", "checkpoints"]
+"""What a round does."""
 
 
 class Metrics:
@@ -88,6 +93,19 @@ class Metrics:
         self.stored_faces = Gauge(
             "heyan_stored_faces",
             "Portraits and templates that all cases store, as of the last round",
+            registry=self.registry,
+        )
+        self.rounds = Gauge(
+            "heyan_round_timestamp_seconds",
+            "When this process last did the work of a round without a fault, Unix seconds; 0 if it never has",
+            ["work"],
+            registry=self.registry,
+        )
+        for work in get_args(Work):
+            self.rounds.labels(work=work)  # an alert must see the one that never was
+        self.checkpoint_time = Gauge(
+            "heyan_checkpoint_timestamp_seconds",
+            "When the newest checkpoint was signed, Unix seconds; 0 if there is none",
             registry=self.registry,
         )
         self.ready = Gauge("heyan_ready", "1 if this process should get traffic, else 0", registry=self.registry)

@@ -1,11 +1,12 @@
 """Is this process ready to serve? Store, clock, durability and models, each with what to do if not."""
 
+from secrets import token_bytes
 from time import time
 
 from api.composition import Services
 from api.schemas.health import Check
 from verify.erasure import faces_advice
-from verify.errors import StoreUnavailable
+from verify.errors import StoreUnavailable, Unavailable
 from verify.schema import forms_advice, forms_of
 
 
@@ -17,10 +18,34 @@ async def readiness(services: Services) -> tuple[Check, ...]:
     draining = services.live.admission.draining
     return (
         *(Check(name=check.name, ok=check.ok, detail=check.detail) for check in stored),
+        *await _keys(services),
+        *await _checkpoints(services),
         *await _about_store(services),
         Check(name="models", ok=fault is None, detail=described if fault is None else fault.for_operators),
         Check(name="accepting", ok=not draining, detail="being stopped" if draining else "takes new sessions"),
     )
+
+
+async def _keys(services: Services) -> tuple[Check, ...]:
+    """The keys on disk are the store's; those that have begun to sign are noted. Left out without a store."""
+    try:
+        await services.key_marks.settle(entropy=token_bytes, now=time())
+    except StoreUnavailable:
+        return ()
+    except Unavailable as error:
+        return (Check(name="keys", ok=False, detail=str(error)),)
+    return (Check(name="keys", ok=True, detail="they are those of the store"),)
+
+
+async def _checkpoints(services: Services) -> tuple[Check, ...]:
+    """Nothing is redeemed while the newest checkpoint is not our own. Left out if the store does not answer."""
+    try:
+        newest = await services.checkpoints.newest()
+    except StoreUnavailable:
+        return ()
+    except Unavailable as error:
+        return (Check(name="checkpoints", ok=False, detail=str(error)),)
+    return (Check(name="checkpoints", ok=True, detail=f"the newest is number {newest.claims.n if newest else 0}"),)
 
 
 async def _about_store(services: Services) -> tuple[Check, ...]:

@@ -5,13 +5,14 @@ It runs in every replica, but only one has the turn at a time.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from typing import Literal
 
 from structlog.stdlib import BoundLogger
 
-from api.metrics import Metrics
+from api.metrics import Metrics, Work
 from verify.checkpoints import MARKS, Checkpoints
 from verify.erasure import Erasures
 from verify.errors import Unavailable
@@ -42,31 +43,41 @@ class Sequencer:
             await task
 
     async def round(self) -> None:
-        """What is to be done now. Whatever fails is done in the next round.
-
-        Raises:
-            Unavailable: the store, or a key.
-        """
-        ledger = self.checkpoints.store.ledger
-        await self.erasures.keep_clock(await ledger.marked(limit=MARKS))
-        while await self.erasures.erase_due():
-            pass
-        while await self.checkpoints.advance() is not None:
-            pass
+        """What is to be done now. Whatever fails keeps nothing else waiting, and is done in the next round."""
+        with self._counted("retention"):
+            await self.erasures.keep_clock(await self.checkpoints.store.ledger.marked(limit=MARKS))
+            while await self.erasures.erase_due():
+                pass
+        with self._counted("checkpoints"):
+            while await self.checkpoints.advance() is not None:
+                pass
 
     async def _run(self, stopped: asyncio.Event) -> None:
         """A round that has begun is finished, however it is stopped; whoever stops lets another have the turn."""
         owner, ledger = secrets.token_hex(8), self.checkpoints.store.ledger
         while not stopped.is_set():
-            try:
+            with self._logged("turn"):
                 if await ledger.take_turn(owner, seconds=self.every * TURN):
                     await self.round()
                 self.metrics.stored_faces.set(await ledger.stored_faces())
-            except Unavailable as error:
-                self.log.warning("round_failed", code=error.code)
-            except Exception:
-                self.log.exception("round_failed")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopped.wait(), self.every)
         with suppress(Unavailable):
             await ledger.leave_turn(owner)
+
+    @contextmanager
+    def _counted(self, work: Work) -> Iterator[None]:
+        """Note when this work was last done without a fault."""
+        with self._logged(work):
+            yield
+            self.metrics.rounds.labels(work=work).set_to_current_time()
+
+    @contextmanager
+    def _logged(self, work: Work | Literal["turn"]) -> Iterator[None]:
+        """Tell the log of what fails here, and go on behind it."""
+        try:
+            yield
+        except Unavailable as error:
+            self.log.warning("round_failed", work=work, code=error.code)
+        except Exception:
+            self.log.exception("round_failed", work=work)

@@ -1,8 +1,9 @@
-"""What a scrape of `/metrics` looks up anew: readiness, the store's time to answer, disk, keys and certificates."""
+"""What a scrape of `/metrics` looks up anew: readiness, times of store and checkpoint, disk, keys and certificates."""
 
 import asyncio
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter, time
 
@@ -25,6 +26,7 @@ async def take_vitals(services: Services) -> None:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             checks = {check.name: check.ok for check in await readiness(services)}
+            await _note_checkpoint(services)
     except TimeoutError:
         checks = {"store": False}
     metrics.store_seconds.set(perf_counter() - started)
@@ -35,6 +37,13 @@ async def take_vitals(services: Services) -> None:
     _note_disk(services.settings, metrics)
     _note_keys(services, metrics, now=time())
     _note_certificates(services.settings, metrics)
+
+
+async def _note_checkpoint(services: Services) -> None:
+    """What cannot be read stays as old as it was."""
+    with suppress(Unavailable):
+        newest = await services.checkpoints.newest()
+        services.metrics.checkpoint_time.set(newest.claims.iat if newest is not None else 0)
 
 
 def _note_disk(settings: Settings, metrics: Metrics) -> None:

@@ -91,9 +91,11 @@ class Checkpoints:
 
         Raises:
             StoreUnavailable: no answer, or none that was confirmed; it may be there.
+            Unavailable: `checkpoint_damaged`: nothing is signed on top of what is not ours.
         """
         ledger, now = self.store.ledger, await self.store.now()
         state = await ledger.state()
+        self._require_own(state)
         fresh, seen = await self._fresh(await ledger.marked(limit=MARKS))
         checkpoint = await self._sign(state, fresh, now=now) if fresh else None
         if checkpoint is not None or not fresh:
@@ -102,8 +104,7 @@ class Checkpoints:
 
     async def newest(self) -> Checkpoint | None:
         """The newest checkpoint. Raises Unavailable `checkpoint_damaged` if the store holds one that is not ours."""
-        state = await self.store.ledger.state()
-        return self._own(state.newest) if state.newest else None
+        return self._require_own(await self.store.ledger.state())
 
     def seen(self, seen: Seen) -> Checkpoint | None:
         """The newest checkpoint of a look at the store. Raises Unavailable `checkpoint_damaged`."""
@@ -175,12 +176,20 @@ class Checkpoints:
         nodes = await self.store.ledger.nodes(node for span in spans for node in subtrees(span))
         return tuple(root_of(span, nodes).hex() for span in spans)
 
+    def _require_own(self, state: LogState) -> Checkpoint | None:
+        """The newest checkpoint of a log, which must be ours and about this very log; None if there is none yet."""
+        if not state.checkpoints and not state.size:
+            return None
+        newest = self._own(state.newest)
+        if (newest.claims.n, newest.claims.size) != (state.checkpoints, state.size):
+            raise _damaged("the newest checkpoint in the store is not about what the store holds")
+        return newest
+
     def _own(self, text: str) -> Checkpoint:
         try:
             return _checked(text, self.ring.ring.published())
         except Invalid:
-            message = "the store holds a checkpoint that this service has not signed: run heyan audit verify"
-            raise Unavailable("checkpoint_damaged", message) from None
+            raise _damaged("the store holds a checkpoint that this service has not signed") from None
 
 
 def check_checkpoint(text: str, *, expected_keys: Iterable[VerifyingKey]) -> Checkpoint:
@@ -203,6 +212,10 @@ def check_checkpoint(text: str, *, expected_keys: Iterable[VerifyingKey]) -> Che
 def _checked(text: str, keys: tuple[VerifyingKey, ...]) -> Checkpoint:
     """Signatures do not wear off: the newest checkpoint, which every redemption names, is checked once a process."""
     return check_checkpoint(text, expected_keys=keys)
+
+
+def _damaged(what: str) -> Unavailable:
+    return Unavailable("checkpoint_damaged", f"{what}: run heyan audit verify")
 
 
 def text_hash(text: str) -> str:

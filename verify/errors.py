@@ -8,6 +8,8 @@ VerifyError
 ├── Gone                it was good once
 ├── Limited             too often: `retry_after` seconds
 └── Unavailable         nothing was issued, and it is safe to repeat: after `retry_after` seconds
+    ├── KeyDamaged
+    ├── CaseDamaged
     ├── StoreUnavailable
     │   ├── StoreUnreachable      for its operator: which setting leads nowhere
     │   └── StoreSchemaMismatch   not before it is mended
@@ -24,11 +26,16 @@ class VerifyError(Exception):
         super().__init__(message)
         self.code = code
 
+    @property
+    def for_operators(self) -> str:
+        """The message, and what only they may know."""
+        return str(self)
+
 
 class NotFound(VerifyError):
     """`case_unknown`, `subject_unknown`, `invite_unknown`, `session_unknown`, `receipt_unknown`, `key_unknown`,
     `appointment_unknown`, `webhook_unknown`, `notice_unknown`, `officer_unknown`, `operator_unknown`,
-    `checkpoint_unknown`, `dispute_unknown`, `proposal_unknown`."""
+    `checkpoint_unknown`, `dispute_unknown`, `proposal_unknown`, `data_missing`."""
 
 
 class Invalid(VerifyError):
@@ -61,7 +68,7 @@ class Conflict(VerifyError):
     """`action_exists`, `actions_exhausted`, `case_not_open`, `already_redeemed`, `already_verified`, `not_verified`,
     `invite_used`, `session_already_claimed`, `session_not_claimed`, `idempotency_key_reused`, `webhook_limit`,
     `policy_already_proposed`, `policy_already_in_force`, `proposal_decided`, `reference_contract_mismatch`,
-    `store_readers_older`, `key_change_already_proposed`,
+    `store_readers_older`, `store_in_use`, `key_change_already_proposed`,
     `token_already_redeemed` (then `receipt_id` is given to the client whose redemption it was; `receipt_ids` too if a
     whole case's tokens are repeated, in their order).
     """
@@ -89,13 +96,28 @@ class Limited(VerifyError):
 
 
 class Unavailable(VerifyError):
-    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `checkpoint_damaged`,
-    `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an authority; `store_busy` and
-    `token_not_yet_valid` pass by themselves."""
+    """The service cannot answer now; repeat after `retry_after` seconds. `key_damaged`, `keys_foreign`,
+    `checkpoint_damaged`, `case_damaged` and `key_history_invalid` need the operator first, `reference_delayed` an
+    authority; `store_busy` and `token_not_yet_valid` pass by themselves."""
 
-    def __init__(self, code: str, message: str, *, retry_after: float = 2.0) -> None:
+    def __init__(self, code: str, message: str, *, retry_after: float = 2.0, advice: str = "") -> None:
+        """`advice`: what is to be mended, and where on this machine: for operators alone."""
         super().__init__(code, message)
         self.retry_after = retry_after
+        self._advice = advice
+
+    @property
+    def for_operators(self) -> str:
+        """As `VerifyError.for_operators`."""
+        return self._advice or str(self)
+
+
+class KeyDamaged(Unavailable):
+    """`key_damaged`: keys cannot be read. Clients learn no more than that."""
+
+    def __init__(self, advice: str) -> None:
+        message = "the service cannot read its keys, nothing was issued: its operator should run heyan doctor"
+        super().__init__("key_damaged", message, advice=advice)
 
 
 class CaseDamaged(Unavailable):

@@ -85,6 +85,11 @@ end
 return 'done'
 """)
 
+STATE = Script.of("""
+local newest = redis.call('LINDEX', KEYS[2], -1) or ''
+return string.format('%d %d ', redis.call('LLEN', KEYS[1]), redis.call('LLEN', KEYS[2])) .. newest
+""")
+
 PAGE = 1000
 
 
@@ -231,12 +236,10 @@ class Ledger:
         return "LINDEX", self._key("checkpoints"), -1
 
     async def state(self) -> LogState:
-        """The log at one moment, or at two between which it grew: then `append` refuses."""
-        checkpoints = self._key("checkpoints")
-        size, count, newest = await self.connection.ask_all(
-            ("LLEN", self._key("leaves")), ("LLEN", checkpoints), self.newest()
-        )
-        return LogState(int(size), int(count), text(newest))
+        """The log at one moment."""
+        keys = [self._key("leaves"), self._key("checkpoints")]
+        size, count, newest = (await self.connection.run(STATE, keys, [], durable=False)).split(" ", 2)
+        return LogState(int(size), int(count), newest)
 
     async def append(self, state: LogState, leaves: Sequence[Leaf], nodes: Mapping[Node, bytes], signed: str) -> bool:
         """Append leaves, their nodes, and the checkpoint over them, durably; False if others were faster."""

@@ -69,6 +69,7 @@ OPERATOR_EVENTS = (
     "key_change.withdrawn",
     "key_change.without_second_operator",
     "store.migrated",
+    "keys.lost",
 )
 EVENTS = (*CASE_EVENTS, *OPERATOR_EVENTS)
 """Every kind of audit entry; a test holds the list to the code."""

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Protocol
 
 import msgspec
 
-from verify.errors import Gone, Unavailable
+from verify.errors import Gone, KeyDamaged
 
 STEPS = 16
 DIGITS = "0123456789abcdef"
@@ -62,7 +62,7 @@ class ShelfFile:
         self._path = path
         self._lock = Lock()
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        with self._explained():
+        with _explained(path):
             self._connection = sqlite3.connect(
                 path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -75,6 +75,13 @@ class ShelfFile:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS seeds (case_id TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID"
             )
+            connection.execute("CREATE TABLE IF NOT EXISTS shelf (name TEXT NOT NULL)")
+
+    def take_name(self, name: str) -> str:
+        """What tells this shelf from every other, for good: the name that it has, or this one if it has none."""
+        with self._changing() as connection:
+            connection.execute("INSERT INTO shelf SELECT ? WHERE NOT EXISTS (SELECT 1 FROM shelf)", (name,))
+            return str(connection.execute("SELECT name FROM shelf").fetchone()[0])
 
     def add(self, case_id: str, root: bytes) -> None:
         """See `Shelf`."""
@@ -97,10 +104,9 @@ class ShelfFile:
     def _seeds(self, connection: sqlite3.Connection, case_id: str) -> Seeds:
         found = connection.execute("SELECT content FROM seeds WHERE case_id = ?", (case_id,)).fetchone()
         if found is None:
-            message = (
+            raise KeyDamaged(
                 f"{self._path} has no secret of this case: it is not the one that was used when the case was opened"
             )
-            raise Unavailable("key_damaged", message)
         return _decode(found[0])
 
     @contextmanager
@@ -118,20 +124,32 @@ class ShelfFile:
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._explained():
+        with self._lock, _explained(self._path):
             yield self._connection
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Errors of the database as errors that say how to mend them."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            message = f"{self._path} cannot be used ({error}): see to the disk and its rights"
-            raise Unavailable("key_damaged", message) from None
-        except sqlite3.DatabaseError:
-            message = f"{self._path} is damaged: restore it from your backup of keys; nothing was changed"
-            raise Unavailable("key_damaged", message) from None
+
+def shelf_name(path: Path) -> tuple[str | None, bool]:
+    """The name of the shelf in a file, if it has one, and whether it holds anything. Raises Unavailable `key_damaged`.
+
+    Nothing is made, and nobody waits for it.
+    """
+    place = f"{path.absolute().as_uri()}?mode=rw"
+    with _explained(path), closing(sqlite3.connect(place, timeout=WAIT_SECONDS, uri=True)) as opened:
+        tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master")}
+        named = opened.execute("SELECT name FROM shelf").fetchone() if "shelf" in tables else None
+        held = opened.execute("SELECT 1 FROM seeds LIMIT 1").fetchone() if "seeds" in tables else None
+    return named and str(named[0]), held is not None
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Errors of the database as errors that say how to mend them."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise KeyDamaged(f"{path} cannot be used ({error}): see to the disk and its rights") from None
+    except sqlite3.DatabaseError:
+        raise KeyDamaged(f"{path} is damaged: restore it from your backup of keys; nothing was changed") from None
 
 
 def derived(seeds: Seeds, subject_id: str) -> bytes:

@@ -10,7 +10,7 @@ Test mode shares nothing with live, and the key of checkpoints signs nothing els
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from models.fetch import make_private
-from verify.errors import Unavailable
+from verify.errors import KeyDamaged, NotFound, Unavailable
 from verify.identifiers import Entropy
 from verify.jose import (
     SealingKey,
@@ -39,6 +39,8 @@ from verify.vault import KEY_BYTES, Vault
 Purpose = Literal["live", "test", "checkpoint"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
+SECRETS = ("wrapping.key", "person.key")
+SHELF = "shelf.db"
 OWN_AUDITOR = "auditor.jwk"
 
 PUBLISH_SECONDS = 600.0
@@ -68,7 +70,7 @@ class Ring:
         """The key that signs at a time (Unix seconds). The first key of a ring signs from the beginning."""
         key = self.keys[self._place(now)].signing
         if key is None:
-            raise Unavailable("key_damaged", "the key that should sign has no private half: restore the ring of keys")
+            raise KeyDamaged("the key that should sign has no private half: restore the ring of keys")
         return key
 
     def began(self, *, now: float) -> float:
@@ -151,6 +153,15 @@ class RingFile:
             _replace(self._path, _encode(ring))
         return self.ring
 
+    def retain(self, published: Iterable[VerifyingKey]) -> None:
+        """Let public keys of before go on to verify, whose private halves are lost."""
+        with _locked(self._path.parent):
+            ours = self.ring
+            lacking = [key for key in published if key not in ours.published()]
+            if lacking:
+                retired = (RingKey(public=key, signing=None, signs_from=0.0) for key in lacking)
+                _replace(self._path, _encode(Ring((*retired, *ours.keys))))
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -170,23 +181,46 @@ def load_keys(data_dir: Path, *, entropy: Entropy, auditor_key: Path | None = No
     Raises:
         Unavailable: `key_damaged` if a file holds no key.
     """
+    make_keys(data_dir, entropy=entropy, own_auditor=auditor_key is None)
+    auditor = read_auditor_key(auditor_key or data_dir / "keys" / OWN_AUDITOR, private=False)
+    return Keys(read_rings(data_dir), read_vault(data_dir, entropy=entropy), auditor)
+
+
+def make_keys(data_dir: Path, *, entropy: Entropy, own_auditor: bool) -> None:
+    """Make the key files that are missing. Raises Unavailable `key_damaged`."""
     folder = data_dir / "keys"
     make_private(folder)
-    rings = {purpose: _ring_file(folder, purpose) for purpose in PURPOSES}
-    wrapping, person = (_random_key(folder / name, entropy) for name in ("wrapping.key", "person.key"))
-    own_auditor = folder / OWN_AUDITOR
-    if auditor_key is None:
-        read_or_make(own_auditor, lambda: new_sealing_key().to_json(private=True))
-    vault = Vault(wrapping, person, entropy, ShelfFile(folder / "shelf.db"))
-    return Keys(rings, vault, read_auditor_key(auditor_key or own_auditor, private=False))
+    for purpose in PURPOSES:
+        _make_ring(folder, purpose)
+    for name in SECRETS:
+        _make_once(folder / name, lambda: entropy(KEY_BYTES))
+    ShelfFile(folder / SHELF)
+    if own_auditor:
+        _make_once(folder / OWN_AUDITOR, lambda: new_sealing_key().to_json(private=True))
+
+
+def read_rings(data_dir: Path) -> Mapping[Purpose, RingFile]:
+    """The rings that are there; none is made. Raises NotFound `data_missing`, Unavailable `key_damaged`."""
+    rings: dict[Purpose, RingFile] = {
+        purpose: RingFile(_there(data_dir, f"{purpose}.ring"), purpose) for purpose in PURPOSES
+    }
+    for each in rings.values():
+        _ = each.ring  # a damaged one is found out now
+    return rings
+
+
+def read_vault(data_dir: Path, *, entropy: Entropy) -> Vault:
+    """The secrets that are there; none is made. Raises NotFound `data_missing`, Unavailable `key_damaged`."""
+    wrapping, person = (read_secret(_there(data_dir, name)) for name in SECRETS)
+    return Vault(wrapping, person, entropy, ShelfFile(_there(data_dir, SHELF)))
 
 
 def key_files(data_dir: Path) -> Mapping[Path, Callable[[], object]]:
     """Every file that `load_keys` makes if it is missing, with what reads it: makes nothing, raises the same."""
     folder = data_dir / "keys"
     rings = {folder / f"{purpose}.ring": partial(_decode, folder / f"{purpose}.ring", purpose) for purpose in PURPOSES}
-    random = {folder / name: partial(_read_random, folder / name) for name in ("wrapping.key", "person.key")}
-    auditor, shelf = folder / OWN_AUDITOR, folder / "shelf.db"
+    random = {folder / name: partial(read_secret, folder / name) for name in SECRETS}
+    auditor, shelf = folder / OWN_AUDITOR, folder / SHELF
     return {
         **rings,
         **random,
@@ -210,17 +244,28 @@ def read_auditor_key(path: Path, *, private: bool) -> SealingKey:
         raise _damaged(path) from None
 
 
-def _ring_file(folder: Path, purpose: Purpose) -> RingFile:
-    path = folder / f"{purpose}.ring"
+def read_secret(path: Path) -> bytes:
+    """32 random bytes. Raises Unavailable `key_damaged`, OSError."""
+    content = path.read_bytes()
+    if len(content) != KEY_BYTES:
+        raise _damaged(path)
+    return content
 
+
+def _there(data_dir: Path, name: str) -> Path:
+    path = data_dir / "keys" / name
+    if not path.exists():
+        message = f"HEYAN_DATA_DIR={data_dir} has no keys/{name}: name the directory of your service"
+        raise NotFound("data_missing", f"{message}; heyan serve makes a new one")
+    return path
+
+
+def _make_ring(folder: Path, purpose: Purpose) -> None:
     def first() -> bytes:
         key = new_signing_key()
         return _encode(Ring((RingKey(public=key.verifying(purpose), signing=key, signs_from=0.0),)))
 
-    read_or_make(path, first)
-    file = RingFile(path, purpose)
-    _ = file.ring  # a damaged one stops the start
-    return file
+    _make_once(folder / f"{purpose}.ring", first)
 
 
 def _encode(ring: Ring) -> bytes:
@@ -251,24 +296,11 @@ def _ring_key(stored: _StoredKey, purpose: Purpose) -> RingKey:
     return RingKey(public=public, signing=signing, signs_from=stored.signs_from)
 
 
-def _random_key(path: Path, entropy: Entropy) -> bytes:
-    read_or_make(path, lambda: entropy(KEY_BYTES))
-    return _read_random(path)
-
-
-def _read_random(path: Path) -> bytes:
-    content = path.read_bytes()
-    if len(content) != KEY_BYTES:
-        raise _damaged(path)
-    return content
-
-
-def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
+def _make_once(path: Path, make: Callable[[], bytes]) -> None:
     """Two processes at their first start must end with the same key: whoever links first has made it."""
     if not path.exists():
         with _written(path, make()) as temporary, suppress(FileExistsError):
             os.link(temporary, path)
-    return path.read_bytes()
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -301,5 +333,5 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _damaged(path: Path) -> Unavailable:
-    return Unavailable("key_damaged", f"{path} holds no key: restore it from your backup of keys; nothing was changed")
+def _damaged(path: Path) -> KeyDamaged:
+    return KeyDamaged(f"{path} holds no key: restore it from your backup of keys; nothing was changed")

@@ -55,6 +55,7 @@ BLOB = "blob:"
 TOUCH = Script.of("redis.call('SET', KEYS[1], '1') return 'done'")
 """A write that means nothing: once it is confirmed, so is everything before it."""
 
+TOUCHED = "touch"
 PENDING = "pending"
 """Cases whose notices are to be distributed, by when (ms, with fractions: a mark is told by it from the next)."""
 ALL_CLIENTS = "all"
@@ -426,7 +427,7 @@ class Store:
 
     async def confirm_durable(self) -> None:
         """Return once everything committed so far is durable, else raise StoreUnavailable."""
-        for key in await self._connection.homes(self._key("touch")):
+        for key in await self._connection.homes(self._key(TOUCHED)):
             await self._connection.run(TOUCH, [key], [], durable=True)
 
     async def index(self, kind: str, name: str, case_id: str, *, at: float) -> None:
@@ -507,6 +508,13 @@ class Store:
         """Names of all keys that match, some perhaps twice."""
         async for key in self._connection.matching(self._key(pattern), page=KEYS_PAGE):
             yield key.removeprefix(self._key(""))
+
+    async def has_begun(self) -> bool:
+        """Whether a service has left anything in it; asking whether it is durable leaves only a trace."""
+        async for key in self.keys("*"):
+            if not key.startswith(TOUCHED):
+                return True
+        return False
 
     async def is_empty(self) -> bool:
         """Whether there is nothing at all in it, of whatever prefix."""

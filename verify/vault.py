@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from verify.errors import Gone, Unavailable
+from verify.errors import Gone, KeyDamaged
 from verify.identifiers import Entropy
 from verify.shelf import Shelf
 
@@ -94,8 +94,8 @@ def _open(key: bytes, sealed: bytes, bound_to: tuple[str, ...]) -> bytes:
     try:
         return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _associated(bound_to))
     except (InvalidTag, ValueError):
-        message = "encrypted content cannot be opened: another wrapping key, or content that was changed or moved"
-        raise Unavailable("key_damaged", message) from None
+        advice = "encrypted content cannot be opened: another wrapping key, or content that was changed or moved"
+        raise KeyDamaged(advice) from None
 
 
 def _associated(parts: tuple[str, ...]) -> bytes:

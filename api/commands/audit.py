@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -20,15 +19,14 @@ from rich.table import Table
 from api.commands.failing import explained
 from api.commands.receipts import COMPACT, bad_input, read_file, read_keys
 from api.commands.tables import show_table
-from api.composition import open_store_to_read
+from api.composition import open_store_to_read, own_vault
 from api.settings import Settings, load_settings
 from verify.auditing import Anchors, AuditReport, Progress, audit, read_anchors, remember_audit
 from verify.cases import known_case
 from verify.errors import StoreUnavailable
 from verify.jose import SealingKey, VerifyingKey, new_sealing_key
 from verify.scores import Unsealed, unsealed
-from verify.signing import OWN_AUDITOR, PURPOSES, load_keys, read_auditor_key
-from verify.vault import Vault
+from verify.signing import OWN_AUDITOR, PURPOSES, read_auditor_key, read_rings
 
 commands = typer.Typer(help="The audit trail.", no_args_is_help=True)
 
@@ -51,9 +49,10 @@ def verify(
         kept = read_anchors(_texts(anchors), expected_keys=keys) if anchors is not None else Anchors()
         report = asyncio.run(_audit(keys, kept, progress))
     if as_json:
-        typer.echo(json.dumps({"intact": report.intact, "tail": tail(report), **asdict(report)}, ensure_ascii=False))
+        told = {"intact": report.intact, "empty": _holds_nothing(report), "tail": tail(report), **asdict(report)}
+        typer.echo(json.dumps(told, ensure_ascii=False))
     else:
-        _show(report)
+        _show(report, load_settings())
     raise typer.Exit(0 if report.intact else NOT_INTACT)
 
 
@@ -89,15 +88,15 @@ def unseal_scores(
     with explained():
         settings = load_settings()
         key = read_auditor_key(key_file or settings.data_dir / "keys" / OWN_AUDITOR, private=True)
-        vault = load_keys(settings.data_dir, entropy=secrets.token_bytes, auditor_key=settings.auditor_key).vault
-        found = asyncio.run(_unsealed(settings, vault, known_case(case_id), key))
+        found = asyncio.run(_unsealed(settings, known_case(case_id), key))
     for each in found:
         typer.echo(msgspec.json.encode(each).decode())
     raise typer.Exit(0 if all(each.outcome == "unsealed" for each in found) else NOT_INTACT)
 
 
-async def _unsealed(settings: Settings, vault: Vault, case_id: str, key: SealingKey) -> list[Unsealed]:
+async def _unsealed(settings: Settings, case_id: str, key: SealingKey) -> list[Unsealed]:
     async with open_store_to_read(settings) as store:
+        vault = await own_vault(settings, store)
         return [each async for each in unsealed(store, vault, case_id, key=key)]
 
 
@@ -110,7 +109,7 @@ def tail(report: AuditReport) -> str:
 
 def own_keys() -> tuple[VerifyingKey, ...]:
     """All public keys of the data directory."""
-    rings = load_keys(load_settings().data_dir, entropy=secrets.token_bytes).rings
+    rings = read_rings(load_settings().data_dir)
     return tuple(key for purpose in PURPOSES for key in rings[purpose].ring.published())
 
 
@@ -144,7 +143,11 @@ def _text(content: bytes) -> str | None:
     return text if COMPACT.fullmatch(text) else None
 
 
-def _show(report: AuditReport) -> None:
+def _holds_nothing(report: AuditReport) -> bool:
+    return not report.cases + report.entries + report.checkpoints
+
+
+def _show(report: AuditReport, settings: Settings) -> None:
     console = Console()
     if report.findings:
         table = Table("finding", "where", "what")
@@ -160,6 +163,12 @@ def _show(report: AuditReport) -> None:
     if report.proven_to is None:
         advice = "whoever holds store and keys could have cut it off: keep receipts or checkpoints outside (--anchors)"
         console.print(advice, style="yellow", soft_wrap=True)
+    if _holds_nothing(report) and report.intact:
+        where = f"of HEYAN_DATA_DIR={settings.data_dir}" if settings.store_url is None else "at HEYAN_STORE_URL"
+        console.print(
+            f"nothing is recorded in the store {where}: is it the one of your service?", style="yellow", soft_wrap=True
+        )
+        return
     console.print("[green]intact" if report.intact else f"[red]{len(report.findings)} findings")
 
 

@@ -33,7 +33,7 @@ def explained(data_dir: Path | None = None) -> Iterator[None]:
     try:
         yield
     except KNOWN as error:
-        complain(error.code, _with_directory(str(error), data_dir))
+        complain(error.code, _with_directory(getattr(error, "for_operators", str(error)), data_dir))
     except OSError as error:
         if error.errno is None or isinstance(error, BrokenPipeError):  # nothing of a file: who read us has left
             raise

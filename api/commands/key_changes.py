@@ -12,11 +12,11 @@ import typer
 
 from api.commands.acting import AsOption, moment, shown_key, who
 from api.commands.failing import complain, explained
-from api.composition import open_store_of
+from api.composition import open_store_of, own_rings
 from api.settings import load_settings
 from verify.key_changes import KeyChange, KeyChanges
 from verify.operators import Operator, Operators
-from verify.signing import Purpose, Ring, RingFile, load_keys
+from verify.signing import Purpose, Ring, read_rings
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ def rotate(
         raise typer.BadParameter("the key of test mode needs no operator", param_hint="--without-second-operator")
     if purpose == "test":
         with explained():
-            _tell(_rings()[purpose].rotate(now=time(), at_once=at_once))
+            _tell(read_rings(load_settings().data_dir)[purpose].rotate(now=time(), at_once=at_once))
         return
     if operator_id is None:
         raise typer.BadParameter("this key is replaced by two operators: say who you are", param_hint="--as")
@@ -70,7 +70,7 @@ def approve(kid: KidArgument, operator_id: AsOption, operator_key: KeyFile = Non
         operator_id, operator_key, lambda changes, operator: changes.approve(operator, kid, now=time())
     )
     with explained():
-        _tell(_rings()[change.purpose].ring)
+        _tell(read_rings(load_settings().data_dir)[change.purpose].ring)
 
 
 def withdraw(kid: KidArgument, operator_id: AsOption, operator_key: KeyFile = None) -> None:
@@ -107,17 +107,13 @@ def _replace_alone(operator_id: str, key: Path | None, purpose: Purpose, reason:
     )
     complain("without_second_operator", f"{change.kid} was replaced by one operator; the audit says so for good")
     with explained():
-        _tell(_rings()[purpose].ring)
+        _tell(read_rings(load_settings().data_dir)[purpose].ring)
 
 
 def _tell(ring: Ring) -> None:
     newest = ring.keys[-1]
     since = datetime.fromtimestamp(newest.signs_from, UTC).strftime("%Y-%m-%d %H:%M:%S")
     typer.echo(f"key {newest.public.kid} signs from {since} UTC; {len(ring.keys)} keys are published")
-
-
-def _rings() -> Mapping[Purpose, RingFile]:
-    return load_keys(load_settings().data_dir, entropy=token_bytes).rings
 
 
 def _as_operator(operator_id: str, key: Path | None, use: Callable[[KeyChanges, Operator], Awaitable[T]]) -> T:
@@ -134,8 +130,10 @@ def _at_desk(use: Callable[[KeyChanges], Awaitable[T]]) -> T:
     """Use the store and the keys of the settings, beside a running service or alone."""
 
     async def opened() -> T:
-        async with open_store_of(load_settings()) as store:
-            return await use(KeyChanges(store, Operators(store, token_bytes), _rings()))
+        settings = load_settings()
+        async with open_store_of(settings) as store:
+            rings = await own_rings(settings, store)
+            return await use(KeyChanges(store, Operators(store, token_bytes), rings))
 
     with explained():
         return asyncio.run(opened())

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from rich.table import Table
 from api.commands.failing import explained
 from api.commands.receipts import bad_input, read_file
 from api.commands.tables import show_table
-from api.composition import open_store_of, policy_changes
+from api.composition import open_store_of, own_vault, policy_changes
 from api.settings import Settings, load_settings
 from verify.jose import SealingKey
 from verify.oversight import Oversight
@@ -28,9 +27,8 @@ from verify.policy_changes import named_text, policies_known
 from verify.policy_check import checked_policy, read_policy
 from verify.rejudging import NotReplayed, Progress, Replay, Verdict
 from verify.rejudging import replay as replayed
-from verify.signing import OWN_AUDITOR, load_keys, read_auditor_key
+from verify.signing import OWN_AUDITOR, read_auditor_key
 from verify.store import Store
-from verify.vault import Vault
 
 MEANINGS: Mapping[NotReplayed, str] = {
     "erased": "the evidence was erased, with its person or after its time",
@@ -66,8 +64,7 @@ def replay(
     with explained(), _progress() as bars:
         settings = load_settings()
         key = read_auditor_key(key_file or settings.data_dir / "keys" / OWN_AUDITOR, private=True)
-        vault = load_keys(settings.data_dir, entropy=secrets.token_bytes, auditor_key=settings.auditor_key).vault
-        policy, found = asyncio.run(_replayed(settings, vault, key, candidate, start, bars))
+        policy, found = asyncio.run(_replayed(settings, key, candidate, start, bars))
     if json_file is not None:
         _write(json_file, report(policy, found, since=start))
     if str(json_file) != "-":
@@ -75,7 +72,7 @@ def replay(
 
 
 async def _replayed(
-    settings: Settings, vault: Vault, key: SealingKey, candidate: str, since: datetime | None, bars: Bars
+    settings: Settings, key: SealingKey, candidate: str, since: datetime | None, bars: Bars
 ) -> tuple[Policy, Replay]:
     own = _own_text(Path(candidate))
     async with open_store_of(settings) as store:
@@ -83,7 +80,7 @@ async def _replayed(
         policy = checked_policy(named_text(history, candidate) if own is None else own)
         found = await replayed(
             store,
-            vault,
+            await own_vault(settings, store),
             key=key,
             candidate=policy,
             known=policies_known(history),

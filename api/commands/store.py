@@ -1,8 +1,10 @@
-"""`heyan store migrate`: to the form of this version; `restored`: after a backup of the store was restored."""
+"""`heyan store migrate`: to the form of this version; `restored`, `keys-lost`: after a loss."""
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import time
 from typing import Annotated
 
 import typer
@@ -10,11 +12,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from api.commands.failing import explained, warn_damaged
-from api.composition import open_store_of, store_to_migrate
+from api.commands.receipts import read_keys
+from api.composition import marks_at, open_store_of, own_vault, store_to_migrate
 from api.settings import load_settings
 from verify.erasure import Erasures
+from verify.jose import VerifyingKey
 from verify.schema import Forms, Migration, affected, forms_of, migrate
-from verify.signing import load_keys
 
 commands = typer.Typer(help="The store.", no_args_is_help=True)
 
@@ -70,8 +73,34 @@ def restored() -> None:
 
 async def _restored() -> tuple[int, int]:
     settings = load_settings()
-    vault = load_keys(settings.data_dir, entropy=secrets.token_bytes, auditor_key=settings.auditor_key).vault
     async with open_store_of(settings) as store:
+        vault = await own_vault(settings, store)
         epoch = await store.bump_epoch()
         erasures = Erasures(store=store, vault=vault, retention_days=settings.retention_days, damaged=warn_damaged)
         return epoch, await erasures.erase_again()
+
+
+@commands.command()
+def keys_lost(
+    jwks: Annotated[
+        Path | None, typer.Option("--jwks", help="published keys that somebody has kept: they go on to verify")
+    ] = None,
+) -> None:
+    """Go on with new keys after those of the store were lost for good, also from backups. Stop the service before.
+
+    What was sealed with a lost key can never be opened again, what it signed is checked only by whoever has kept its
+    public half, and a new epoch voids every token and verification that was not redeemed.
+    """
+    with explained():
+        published = () if jwks is None else read_keys(jwks)
+        replaced = asyncio.run(_gone_on(published))
+    if replaced:
+        typer.echo(f"the store goes on with other keys: {', '.join(replaced)}; cancel open cases and open them anew")
+    else:
+        typer.echo("these are the keys of the store: nothing was changed")
+
+
+async def _gone_on(published: Sequence[VerifyingKey]) -> Sequence[str]:
+    settings = load_settings()
+    async with store_to_migrate(settings) as store:
+        return await marks_at(settings, store).begin_anew(published, entropy=secrets.token_bytes, now=time())

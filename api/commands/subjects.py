@@ -1,16 +1,14 @@
 """`heyan subjects erase`: the right of a person to be erased, on the operator's machine."""
 
 import asyncio
-import secrets
 from typing import Annotated
 
 import typer
 
 from api.commands.failing import explained, warn_damaged
-from api.composition import open_store_of
+from api.composition import open_store_of, own_vault
 from api.settings import load_settings
 from verify.erasure import Erasures
-from verify.signing import load_keys
 
 commands = typer.Typer(help="The people of cases.", no_args_is_help=True)
 
@@ -33,7 +31,7 @@ def erase(
 
 async def _erase(case_id: str, subject_id: str) -> bool:
     settings = load_settings()
-    vault = load_keys(settings.data_dir, entropy=secrets.token_bytes, auditor_key=settings.auditor_key).vault
     async with open_store_of(settings) as store:
+        vault = await own_vault(settings, store)
         erasures = Erasures(store=store, vault=vault, retention_days=settings.retention_days, damaged=warn_damaged)
         return await erasures.erase_subject(case_id, subject_id, actor="operator")

@@ -12,10 +12,9 @@ from rich.table import Table
 
 from api.commands.failing import explained
 from api.commands.tables import show_table
-from api.composition import open_store_of
+from api.composition import open_store_of, own_vault
 from api.settings import load_settings
 from verify.replay import Replays
-from verify.signing import load_keys
 from verify.webhooks import Webhooks
 
 T = TypeVar("T")
@@ -57,8 +56,8 @@ def _with_replays(use: Callable[[Replays], Awaitable[T]]) -> T:
 
     async def opened() -> T:
         settings = load_settings()
-        vault = load_keys(settings.data_dir, entropy=token_bytes).vault
         async with open_store_of(settings) as store:
+            vault = await own_vault(settings, store)
             return await use(Replays(store, Webhooks(store=store, vault=vault, entropy=token_bytes)))
 
     with explained():

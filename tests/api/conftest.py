@@ -30,9 +30,15 @@ def shared_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def api(engine: Engine, api_store_url: str, shared_keys: Path, tmp_path: Path) -> AsyncIterator[RunningApi]:
+def shared_home(shared_keys: Path, tmp_path: Path) -> Path:
+    """A data directory of a service on the store that all tests share."""
     (tmp_path / "keys").symlink_to(shared_keys)
-    settings = Settings(data_dir=tmp_path, port=0, store_url=api_store_url, workers=2, live_sessions=4)
+    return tmp_path
+
+
+@pytest.fixture
+async def api(engine: Engine, api_store_url: str, shared_home: Path) -> AsyncIterator[RunningApi]:
+    settings = Settings(data_dir=shared_home, port=0, store_url=api_store_url, workers=2, live_sessions=4)
     async with running_api(settings, engine) as running:
         yield running
 

@@ -29,11 +29,11 @@ async def test_an_action_is_registered_once_and_listed(api: RunningApi) -> None:
     assert listed["company.establish"]["must_verify"] == "all"
 
 
-async def test_the_operators_minimum_rules_count(engine: Engine, api_store_url: str, tmp_path: Path) -> None:
+async def test_the_operators_minimum_rules_count(engine: Engine, api_store_url: str, shared_home: Path) -> None:
     shipped = files("verify").joinpath("minimum_rules.toml").read_text("utf-8")
-    path = tmp_path / "minimum.toml"
+    path = shared_home / "minimum.toml"
     path.write_text(shipped.replace("finance_head = 1", "finance_head = 2"), "utf-8")
-    settings = Settings(data_dir=tmp_path, port=0, store_url=api_store_url, workers=1, minimum_rules=path)
+    settings = Settings(data_dir=shared_home, port=0, store_url=api_store_url, workers=1, minimum_rules=path)
     async with running_api(settings, engine) as api:
         listed = {action["name"]: action for action in (await api.http.get("/v1/actions")).json()["actions"]}
     assert listed["company.establish"]["required_roles"]["finance_head"] == 2

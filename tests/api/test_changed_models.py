@@ -23,10 +23,10 @@ OTHER = load_policy("mobilefacenet-2")
 
 
 @pytest.fixture
-async def renewed(api: RunningApi, engine: Engine, api_store_url: str, tmp_path: Path) -> AsyncIterator[RunningApi]:
+async def renewed(api: RunningApi, engine: Engine, api_store_url: str, shared_home: Path) -> AsyncIterator[RunningApi]:
     """The same installation, started with an embedder of another contract, for which a policy comes."""
     other = replace(engine, embedder=replace(engine.embedder, contract=OTHER.contract))
-    settings = Settings(data_dir=tmp_path, port=0, store_url=api_store_url, workers=2, live_sessions=4)
+    settings = Settings(data_dir=shared_home, port=0, store_url=api_store_url, workers=2, live_sessions=4)
     async with running_api(settings, other) as running:
         yield running
 

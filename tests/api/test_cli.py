@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from begun import begun
 from PIL import Image, ImageFilter
 from typer.testing import CliRunner, Result
 
@@ -17,7 +18,7 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(mode=0o700)
     (folder / "models").symlink_to(default_data_dir().absolute() / "models")
     monkeypatch.setenv("HEYAN_DATA_DIR", str(folder))
-    return folder
+    return begun(folder)
 
 
 @pytest.fixture

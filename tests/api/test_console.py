@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 import httpx
 import pytest
+from begun import begun
 from PIL import Image, ImageFilter
 from pydantic import SecretStr
 from registry_office import CONVINCING, IMPOSTOR
@@ -487,8 +488,8 @@ def test_a_setting_that_comes_later_is_hidden_if_it_could_be_a_secret() -> None:
     assert (shown["HEYAN_LIVE_LOAD"], shown["HEYAN_LIVE_LATENCY_SECONDS"]) == ("0.7", "0.5")
 
 
-def test_operators_are_made_listed_and_revoked(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path))
+def test_operators_are_made_listed_and_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(begun(tmp_path)))
 
     def run(*arguments: str, code: int = 0) -> str:
         result = CliRunner().invoke(app, ["operators", *arguments])

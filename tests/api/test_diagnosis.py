@@ -39,7 +39,7 @@ def test_nothing_is_made(fresh: Path) -> None:
     found = run("doctor")
     assert found.exit_code == 0, found.output
     assert [path.name for path in fresh.iterdir()] == ["models"]
-    assert "0 of 7 intact; the next start makes live.ring" in words(found.output)
+    assert "0 of 7 intact; a first start makes live.ring" in words(found.output)
 
 
 def test_a_data_directory_that_is_not_there_yet_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

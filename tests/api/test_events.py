@@ -100,12 +100,12 @@ async def test_only_its_own_client_may_watch_a_case(api: RunningApi, filing: Fil
 async def test_places_are_counted_and_given_back(
     engine: Engine,
     api_store_url: str,
-    tmp_path: Path,
+    shared_home: Path,
     portraits: dict[str, bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)  # a client that left is noticed by the next comment
-    settings = Settings(data_dir=tmp_path, port=0, store_url=api_store_url, event_streams=1)
+    settings = Settings(data_dir=shared_home, port=0, store_url=api_store_url, event_streams=1)
     async with running_api(settings, engine) as api:
         filing = await api.desk.open(registrant(portraits["person_a_1"]))
         path = f"/v1/cases/{filing.id}/events"
@@ -144,9 +144,9 @@ def test_there_are_no_more_places_than_the_limit(limit: int) -> None:
 
 
 async def test_another_client_gets_a_stream_when_the_first_has_all_of_its_own(
-    engine: Engine, api_store_url: str, tmp_path: Path, portraits: dict[str, bytes]
+    engine: Engine, api_store_url: str, shared_home: Path, portraits: dict[str, bytes]
 ) -> None:
-    settings = Settings(data_dir=tmp_path, port=0, store_url=api_store_url, event_streams=2)
+    settings = Settings(data_dir=shared_home, port=0, store_url=api_store_url, event_streams=2)
     async with running_api(settings, engine) as api:
         filing = await api.desk.open(registrant(portraits["person_a_1"]))
         path = f"/v1/cases/{filing.id}/events"

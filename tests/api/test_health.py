@@ -1,7 +1,10 @@
 import os
 import signal
+import sqlite3
 
-from running_service import RunningApi
+import httpx
+import pytest
+from running_service import RunningApi, registrant
 
 from benchmarks.registration import Registrant
 
@@ -14,6 +17,8 @@ async def test_a_good_service_is_alive_and_ready(api: RunningApi) -> None:
         "store",
         "durability",
         "clock",
+        "keys",
+        "checkpoints",
         "schema",
         "faces",
         "models",
@@ -26,6 +31,31 @@ async def test_a_draining_service_is_not_ready(api: RunningApi) -> None:
     ready = await api.http.get("/readyz")
     assert (ready.status_code, ready.headers["retry-after"]) == (503, "5")
     assert [check["name"] for check in ready.json()["checks"] if not check["ok"]] == ["accepting"]
+
+
+async def test_a_service_whose_newest_checkpoint_is_not_its_own_is_not_ready(
+    embedded_api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    api, ledger = embedded_api, embedded_api.services.store.ledger
+    await api.desk.open(registrant(portraits["person_a_1"]))
+    await api.services.sequencer.round()
+    await ledger.connection.ask("LSET", ledger._key("checkpoints"), -1, "e30.e30.AA")
+    ready = await api.http.get("/readyz")
+    (ill,) = [check for check in ready.json()["checks"] if not check["ok"]]
+    assert (ready.status_code, ill["name"], "heyan audit verify" in ill["detail"]) == (503, "checkpoints", True)
+
+
+async def test_clients_are_told_no_paths_of_keys_that_are_ill(
+    embedded_api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    folder = embedded_api.services.settings.data_dir
+    with sqlite3.connect(folder / "keys" / "shelf.db") as shelf:
+        shelf.execute("DROP TABLE seeds")
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        await embedded_api.desk.open(registrant(portraits["person_a_1"]))
+    answer = caught.value.response
+    assert (answer.status_code, answer.json()["code"]) == (503, "key_damaged")
+    assert ("heyan doctor" in answer.text, str(folder) in answer.text, "shelf" in answer.text) == (True, False, False)
 
 
 async def test_a_dead_store_is_503_and_nothing_is_lost_when_it_is_back(

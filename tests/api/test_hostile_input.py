@@ -69,10 +69,10 @@ async def test_who_sends_no_head_or_a_slow_one_is_cut_off(
     ids=["stranger", "not the proxy", "proxy"],
 )
 async def test_one_address_has_so_many_connections_but_for_a_proxys(
-    engine: Engine, api_store_url: str, tmp_path: Path, trusted: str | None, status: int
+    engine: Engine, api_store_url: str, shared_home: Path, trusted: str | None, status: int
 ) -> None:
     settings = Settings(
-        data_dir=tmp_path, port=0, store_url=api_store_url, connections_per_address=3, trusted_proxies=trusted
+        data_dir=shared_home, port=0, store_url=api_store_url, connections_per_address=3, trusted_proxies=trusted
     )
     async with running_api(settings, engine) as api, AsyncExitStack() as stack:
         url = f"{api.websocket_base}/v1/sessions/ses_x/stream"

@@ -76,9 +76,9 @@ async def test_a_failure_of_the_service_is_not_kept(
 
 
 async def test_a_first_run_that_takes_too_long_is_not_waited_for_without_end(
-    engine: Engine, api_store_url: str, tmp_path: Any, case_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    engine: Engine, api_store_url: str, shared_home: Any, case_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(data_dir=tmp_path, port=0, store_url=api_store_url, idempotency_wait_seconds=0)
+    settings = Settings(data_dir=shared_home, port=0, store_url=api_store_url, idempotency_wait_seconds=0)
     async with running_api(settings, engine) as api:
         begun, gate = asyncio.Event(), asyncio.Event()
         opening = type(api.services.cases).open

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from begun import begun
 from typer.testing import CliRunner, Result
 
 from api.cli import app
@@ -19,7 +20,7 @@ def run(*arguments: str, key: str | None = None) -> Result:
 @pytest.fixture
 def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Ids and keys of two operators of an installation of its own."""
-    monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(begun(tmp_path / "data")))
     made = [run("operators", "create", name) for name in ("Li Hua", "Wang Fang")]
     return [(each.stderr.split()[1], each.stdout.strip()) for each in made]
 

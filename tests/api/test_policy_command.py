@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from begun import begun
 from registry_office import CONVINCING, IMPOSTOR
 from running_service import RunningApi, registrant
 from typer.testing import CliRunner, Result
@@ -39,7 +40,7 @@ def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(mode=0o700)
     (folder / "models").symlink_to(default_data_dir().absolute() / "models")
     monkeypatch.setenv("HEYAN_DATA_DIR", str(folder))
-    return folder
+    return begun(folder)
 
 
 @pytest.fixture

@@ -96,3 +96,33 @@ async def test_a_round_that_fails_is_followed_by_the_next(office: Office, sequen
         await asyncio.wait_for(recorder.failed.wait(), 20)
         await ledger.connection.ask("DEL", ledger._key(spoilt))
         await signed(office)
+
+
+def last_done(sequencer: Sequencer, work: str) -> float:
+    return sequencer.metrics.registry.get_sample_value("heyan_round_timestamp_seconds", {"work": work}) or 0.0
+
+
+async def test_a_checkpoint_is_signed_even_if_nothing_can_be_erased(office: Office, sequencer: Sequencer) -> None:
+    await office.case()
+    ledger = office.store.ledger
+    await ledger.connection.ask("SET", ledger._key("ends"), "spoilt")
+    assert last_done(sequencer, "retention") == last_done(sequencer, "checkpoints") == 0
+    await sequencer.round()
+    assert (last_done(sequencer, "retention"), last_done(sequencer, "checkpoints") > 0) == (0, True)
+    assert (await office.checkpoints.newest()).claims.n == 1
+    await ledger.connection.ask("DEL", ledger._key("ends"))
+    await sequencer.round()
+    assert last_done(sequencer, "retention") > 0
+
+
+async def test_what_is_due_is_erased_even_if_no_checkpoint_can_be_signed(office: Office, sequencer: Sequencer) -> None:
+    file, _ = await office.case()
+    await office.cases.cancel(office.client, file.case.id, "withdrawn")
+    await sequencer.round()
+    ledger = office.store.ledger
+    signed_at = last_done(sequencer, "checkpoints")
+    await ledger.connection.ask("LSET", ledger._key("checkpoints"), -1, "e30.e30.AA")
+    office.store.advance(31 * 86400)
+    await sequencer.round()
+    assert (await office.store.load(file.case.id))[0].case.wrapped_key == b""
+    assert last_done(sequencer, "checkpoints") == signed_at < last_done(sequencer, "retention")

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from secrets import token_bytes
 
 import pytest
 from running_service import RunningApi
@@ -11,6 +12,7 @@ from api.cli import app
 from verify import schema
 from verify.connection import Script
 from verify.schema import Migration, Schema, forms_of, migrate
+from verify.signing import make_keys
 from verify.store import open_store
 
 NEXT = Schema(migrations=(Migration(what="nothing", pattern="no:*", convert=Script.of("return 'done'")),))
@@ -54,6 +56,7 @@ async def test_a_running_process_that_cannot_follow_stops_a_migration(at_home: R
 async def test_nothing_is_done_on_a_store_that_is_too_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
+    make_keys(tmp_path, entropy=token_bytes, own_auditor=True)
     async with await open_store(None, tmp_path) as store:
         await migrate(store, done=lambda: None, schema=NEXT)
         monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path))

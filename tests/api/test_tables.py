@@ -6,6 +6,7 @@ from pathlib import Path
 from secrets import token_bytes
 
 import pytest
+from begun import begun
 from rich.table import Table
 from typer.testing import CliRunner, Result
 
@@ -25,7 +26,7 @@ ROWS = (
 
 @pytest.fixture(autouse=True)
 def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(begun(tmp_path)))
     monkeypatch.setenv("COLUMNS", "80")
 
 

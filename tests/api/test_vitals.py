@@ -10,7 +10,7 @@ from time import time
 import pytest
 import trustme
 from prometheus_client.parser import text_string_to_metric_families
-from running_service import RunningApi
+from running_service import RunningApi, registrant
 
 from api import vitals
 from api.settings import Settings
@@ -29,6 +29,18 @@ async def test_a_good_service_says_so(api: RunningApi) -> None:
     assert seen["heyan_check_ok", "durability"] == 1
     assert 0 < seen["heyan_store_seconds",] < vitals.PATIENCE_SECONDS
     assert seen["heyan_disk_free_bytes",] > 0
+
+
+async def test_the_last_round_and_the_newest_checkpoint_are_told(
+    embedded_api: RunningApi, portraits: dict[str, bytes]
+) -> None:
+    began = time()
+    assert (await scraped(embedded_api))["heyan_checkpoint_timestamp_seconds",] == 0
+    await embedded_api.desk.open(registrant(portraits["person_a_1"]))
+    await embedded_api.services.sequencer.round()
+    seen = await scraped(embedded_api)
+    assert seen["heyan_checkpoint_timestamp_seconds",] >= int(began)
+    assert min(seen["heyan_round_timestamp_seconds", work] for work in ("retention", "checkpoints")) >= began
 
 
 async def test_a_draining_service_is_not_ready(api: RunningApi) -> None:

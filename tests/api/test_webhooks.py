@@ -14,9 +14,9 @@ from models.engine import Engine
 
 
 @pytest.fixture
-async def open_api(engine: Engine, api_store_url: str, tmp_path: Path) -> AsyncIterator[RunningApi]:
+async def open_api(engine: Engine, api_store_url: str, shared_home: Path) -> AsyncIterator[RunningApi]:
     """A service that may send to loopback."""
-    settings = Settings(data_dir=tmp_path, port=0, store_url=api_store_url, webhook_private_addresses=True)
+    settings = Settings(data_dir=shared_home, port=0, store_url=api_store_url, webhook_private_addresses=True)
     async with running_api(settings, engine) as running:
         _, key = await running.services.clients.create("window 1", mode="test")
         running.http.headers["authorization"] = f"Bearer {key}"

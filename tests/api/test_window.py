@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import pytest
+from begun import begun
 from running_service import RunningApi, registrant
 from typer.testing import CliRunner
 
@@ -55,8 +58,8 @@ async def test_without_a_key_nobody_is_an_officer(api: RunningApi, filing: Filin
     assert (answer.status_code, answer.json()["code"]) == (401, "credential_missing")
 
 
-def test_officers_are_added_listed_and_revoked(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path))
+def test_officers_are_added_listed_and_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(begun(tmp_path)))
 
     def run(*arguments: str) -> str:
         result = CliRunner().invoke(app, ["officers", *arguments])

@@ -93,6 +93,8 @@ def test_what_an_operator_must_hear_of_has_an_alert() -> None:
         "heyan_signing_key_age_seconds",
         "heyan_certificate_expiry_timestamp_seconds",
         "heyan_disk_free_bytes",
+        "heyan_round_timestamp_seconds",
+        "heyan_checkpoint_timestamp_seconds",
     ):
         assert metric in asked, metric
 

@@ -150,6 +150,38 @@ async def test_a_checkpoint_of_somebody_else_in_the_store_is_never_given_out(off
     assert caught.value.code == "checkpoint_damaged"
 
 
+@pytest.mark.parametrize("way", ["garbage", "older", "gone", "all gone"])
+async def test_nothing_is_signed_on_top_of_what_is_not_ours(office: Office, way: str) -> None:
+    await office.case()
+    older = await advanced(office)
+    await office.case()
+    await advanced(office)
+    ledger = office.store.ledger
+    before = await ledger.checkpoints(after=0, limit=9)
+    kept = {"garbage": [older.text, "e30.e30.AA"], "older": [older.text] * 2, "gone": [older.text], "all gone": []}
+    await ledger.connection.ask("DEL", ledger._key("checkpoints"))
+    for text in kept[way]:
+        await ledger.connection.ask("RPUSH", ledger._key("checkpoints"), text)
+    await office.case()
+    for _ in range(2):
+        with pytest.raises(Unavailable) as caught:
+            await office.checkpoints.advance()
+        assert caught.value.code == "checkpoint_damaged"
+    assert await ledger.checkpoints(after=0, limit=9) == tuple(kept[way])
+    await ledger.connection.ask("DEL", ledger._key("checkpoints"))
+    for text in before:
+        await ledger.connection.ask("RPUSH", ledger._key("checkpoints"), text)
+    assert (await advanced(office)).claims.n == 3
+
+
+async def test_checkpoints_go_on_from_one_that_a_retired_key_has_signed(office: Office) -> None:
+    await office.case()
+    await advanced(office)
+    office.keys.rings["checkpoint"].rotate(now=await office.store.now(), at_once=True)
+    await office.case()
+    assert (await advanced(office)).claims.n == 2
+
+
 @pytest.mark.parametrize("number", [-1, 0, 1, 10**12])
 async def test_an_unknown_number_is_unknown(office: Office, number: int) -> None:
     with pytest.raises(NotFound) as caught:

@@ -52,17 +52,19 @@ def test_a_damaged_key_is_named_and_never_replaced(tmp_path: Path, name: str, co
     loaded(tmp_path)
     damaged = tmp_path / "keys" / name
     damaged.write_bytes(content)
-    with pytest.raises(Unavailable, match=name) as caught:
+    with pytest.raises(Unavailable) as caught:
         loaded(tmp_path)
-    assert caught.value.code == "key_damaged"
+    assert (caught.value.code, str(damaged) in caught.value.for_operators) == ("key_damaged", True)
+    assert "keys/" not in str(caught.value)
     assert damaged.read_bytes() == content
 
 
 def test_a_ring_that_disappears_stops_signing(tmp_path: Path) -> None:
     keys = loaded(tmp_path)
     (tmp_path / "keys" / "live.ring").unlink()
-    with pytest.raises(Unavailable, match=r"live\.ring"):
+    with pytest.raises(Unavailable) as caught:
         signer_id(keys)
+    assert "live.ring" in caught.value.for_operators
 
 
 def test_a_new_key_is_published_before_it_signs_and_the_old_one_verifies_after_it_has_signed(tmp_path: Path) -> None:
