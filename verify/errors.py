@@ -50,7 +50,7 @@ class Invalid(VerifyError):
     `idempotency_key_invalid`, `event_unknown`,
     `cursor_invalid`, `device_invalid`, `test_subject_unknown`, `notice_type_unknown`, `webhook_url_invalid`,
     `webhook_url_refused`, `contact_invalid`, `channel_not_configured`, `reason_invalid`, `return_origin_invalid`,
-    `return_url_refused`, `photos_too_many_pixels`, `grant_secret_invalid`."""
+    `return_url_refused`, `photos_too_many_pixels`, `grant_secret_invalid`, `jwks_invalid`."""
 
 
 class Refused(VerifyError):

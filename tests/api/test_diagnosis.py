@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from begun import begun
 from typer.testing import CliRunner, Result
 
 from api.cli import app
@@ -31,8 +32,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def own_data(fresh: Path) -> Path:
     """The same with keys."""
-    assert run("jwks").exit_code == 0
-    return fresh
+    return begun(fresh)
 
 
 def test_nothing_is_made(fresh: Path) -> None:

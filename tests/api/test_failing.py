@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from begun import begun
 from typer.testing import CliRunner, Result
 
 from api.cli import app
@@ -15,8 +16,8 @@ from api.system_errors import unusable
 from benchmarks.store_servers import made, running_server
 from verify.store_faults import place_of
 
-COMMANDS = (
-    "models prepare",
+MAKING = ("models prepare", "models accept-licence insightface:buffalo_l --yes")
+USING = (
     "keys list",
     "keys rotate --key test",
     "jwks",
@@ -25,7 +26,6 @@ COMMANDS = (
     "store restored",
     "webhooks list",
     "policy history",
-    "models accept-licence insightface:buffalo_l --yes",
 )
 
 
@@ -44,7 +44,7 @@ def no_room() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", MAKING)
 def test_a_data_directory_that_cannot_be_made_is_named(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEYAN_DATA_DIR", "/dev/null/heyan")
     result = run(*command.split())
@@ -54,10 +54,21 @@ def test_a_data_directory_that_cannot_be_made_is_named(command: str, monkeypatch
     assert isinstance(result.exception, SystemExit)
 
 
+@pytest.mark.parametrize("command", USING)
+def test_a_data_directory_without_a_service_is_named(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEYAN_DATA_DIR", "/dev/null/heyan")
+    result = run(*command.split())
+    assert (result.exit_code, isinstance(result.exception, SystemExit)) == (2, True)
+    assert "data_missing: " in result.stderr
+    assert "HEYAN_DATA_DIR=/dev/null/heyan" in result.stderr
+
+
 def test_a_key_that_is_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path))
-    (tmp_path / "keys" / "wrapping.key").mkdir(parents=True)
-    assert f"file_unusable: {tmp_path / 'keys' / 'wrapping.key'}: Is a directory" in run("jwks").stderr
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(begun(tmp_path)))
+    key = tmp_path / "keys" / "wrapping.key"
+    key.unlink()
+    key.mkdir()
+    assert f"file_unusable: {key}: Is a directory" in run("store", "restored").stderr
 
 
 def test_a_disk_without_room_is_named_where_the_system_names_no_file(
@@ -65,7 +76,7 @@ def test_a_disk_without_room_is_named_where_the_system_names_no_file(
 ) -> None:
     monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path))
     with no_room():
-        result = run("jwks")
+        result = run("models", "accept-licence", "insightface:buffalo_l", "--yes")
     assert (result.exit_code, f"file_unusable: a file in {tmp_path}" in result.stderr) == (2, True)
 
 
@@ -103,7 +114,7 @@ def test_half_a_pair_of_the_auditor_stays_nowhere(tmp_path: Path) -> None:
 def test_a_store_that_refuses_the_password_is_named_without_it(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HEYAN_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("HEYAN_DATA_DIR", str(begun(tmp_path / "data")))
     with running_server(made(tmp_path / "server")) as server:
         place = place_of(server.url)
         monkeypatch.setenv("HEYAN_STORE_URL", f"redis://:hunter2@{place}/0")

@@ -233,12 +233,12 @@ async def test_a_store_by_url_that_holds_nothing_is_none(tmp_path: Path, monkeyp
     assert (stopped.exit_code, "HEYAN_STORE_URL is empty" in stopped.stderr) == (2, True), stopped.output
 
 
-def test_the_doctor_tries_the_machine_and_makes_nothing(home: Path) -> None:
+def test_the_doctor_makes_nothing(home: Path) -> None:
     home.mkdir(mode=0o700)
     with_weights(home)
     found = run("doctor")
     assert found.exit_code == 0, found.stdout
-    assert found.stdout.count("heyan serve") == 2
+    assert "the first start makes it" in " ".join(found.stdout.replace("│", " ").split())
     assert [path.name for path in home.iterdir()] == ["models"]
 
 
