@@ -151,8 +151,9 @@ async def test_another_client_gets_a_stream_when_the_first_has_all_of_its_own(
         filing = await api.desk.open(registrant(portraits["person_a_1"]))
         path = f"/v1/cases/{filing.id}/events"
         _, key = await api.services.clients.create("window 2", mode="live")
-        async with api.http.stream("GET", path) as answer:
-            await anext(events(answer))
+        async with asyncio.timeout(30), api.http.stream("GET", path) as answer:
+            following = events(answer)  # kept: dropping it would end the stream
+            await anext(following)
             assert (await api.http.get(path)).json()["code"] == "overloaded"
             other = await api.http.get(path, headers={"Authorization": f"Bearer {key}"})
             assert (other.status_code, other.json()["code"]) == (404, "case_unknown")  # it had a place
