@@ -588,12 +588,17 @@ def _check_every_change_is_in_the_audit(record: dict[str, bytes], written: list[
 
 
 def _check_ends_are_final(before: CaseFile, after: CaseFile) -> None:
-    """An end state is never left; a redeemed or revoked verification and a finished session stay what they are."""
+    """An end state is never left; a redeemed or revoked verification and a finished session stay what they are.
+
+    Only that a verification is of somebody who has left is written on it later, once.
+    """
     if before.case.state is not CaseState.OPEN:
         assert replace(after, head="", entries=0) == replace(before, head="", entries=0)
     for key, verification in before.verifications.items():
         if verification.state is not VerificationState.ACTIVE:
-            assert after.verifications[key] == verification
+            now = after.verifications[key]
+            assert replace(now, former=verification.former) == verification
+            assert verification.former in {None, now.former}
     for key, session in before.sessions.items():
         if session.state is SessionState.FINISHED:
             assert after.sessions[key] == session
