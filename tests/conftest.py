@@ -1,11 +1,14 @@
 """Fixtures for all tests: prepared weights, credited portraits, and data that only some machines have."""
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browser_phone import chromium
 from hypothesis import HealthCheck, settings
+from playwright.async_api import Browser
 
 from benchmarks.photos import load_portraits
 from models.engine import Engine
@@ -53,3 +56,10 @@ def shared_dir() -> Path:
     if not folder:
         pytest.skip("set HEYAN_SHARED to a folder with the shared test data")
     return Path(folder)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A headless Chromium of its own."""
+    async with chromium() as running:
+        yield running

@@ -1,7 +1,7 @@
 """The capture page in a real browser: the whole way from case to redeemed token, the unhappy ways, and its words."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -9,12 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from browser_phone import CHROMIUM, FAST_4G, PhoneBrowser, Scene, chromium, phone_browser
+from browser_phone import CHROMIUM, FAST_4G, PhoneBrowser, Scene, phone_browser, words_in
 from playwright.async_api import Browser, Route, WebSocketRoute
 from prefix_proxy import proxying
 from running_service import RunningApi, registrant, running_api
 
-from api.routes.pages import WEB
 from api.settings import Settings
 from benchmarks.phone.casting import living
 from benchmarks.phone.person import StillPerson
@@ -29,11 +28,6 @@ LANGUAGES = {"zh": "zh-CN", "en": "en-GB"}
 FIRST_VIEW_BYTES = 100_000
 VERIFY_SECONDS = 100
 GROSS_SECONDS = 8
-
-
-def words_in(language: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((WEB / f"words.{language}.json").read_text("utf-8"))
-    return content
 
 
 def keys_of(words: object, path: str = "") -> set[str]:
@@ -62,12 +56,6 @@ async def test_the_page_may_load_and_ask_nothing_but_this_service(api: RunningAp
     assert f"connect-src 'self' {api.websocket_base};" in policy
     assert "unsafe" not in policy
     assert "://" not in page.text
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 async def link(api: RunningApi, filing: Filing, *, return_url: str | None = None) -> str:

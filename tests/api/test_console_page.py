@@ -1,11 +1,10 @@
 """The console in a real browser: every page in both languages, wide and narrow, light and dark, and what renews."""
 
-from collections.abc import AsyncIterator
 from random import Random
 from time import perf_counter
 
 import pytest
-from browser_phone import CHROMIUM, PhoneBrowser, chromium, phone_browser
+from browser_phone import CHROMIUM, PhoneBrowser, phone_browser
 from playwright.async_api import Browser
 from registry_office import CONVINCING, IMPOSTOR
 from running_service import RunningApi, registrant
@@ -43,12 +42,6 @@ ENDINGS: tuple[tuple[Decision, int], ...] = (
     (Rejected(Reason.FRAUD, "same_frames"), 1),
     (Referred(Reason.LIVENESS_INCONCLUSIVE, "light"), 4),
 )
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @pytest.fixture

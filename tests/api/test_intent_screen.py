@@ -1,15 +1,12 @@
 """What one confirms, in a real browser: to be read on a small phone, and heard."""
 
-import json
 from base64 import b64encode
 from secrets import randbelow
-from typing import Any
 
 import pytest
-from browser_phone import CHROMIUM, chromium, phone_browser
+from browser_phone import CHROMIUM, phone_browser, words_in
+from playwright.async_api import Browser
 from running_service import RunningApi
-
-from api.routes.pages import WEB
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
 DIGEST = "70fa1c5e" * 8
@@ -53,14 +50,17 @@ async def link(api: RunningApi, photo: bytes) -> str:
     ],
 )
 async def test_figures_are_whole_and_the_digest_is_last(
-    language: str, width: int, figures: tuple[str, ...], api: RunningApi, portraits: dict[str, bytes]
+    language: str,
+    width: int,
+    figures: tuple[str, ...],
+    *,
+    browser: Browser,
+    api: RunningApi,
+    portraits: dict[str, bytes],
 ) -> None:
-    words: dict[str, Any] = json.loads((WEB / f"words.{language[:2]}.json").read_text("utf-8"))
+    words = words_in(language[:2])
     view = {"width": width, "height": 640}
-    async with (
-        chromium() as browser,
-        phone_browser(browser, str(api.http.base_url), words, language=language, viewport=view) as phone,
-    ):
+    async with phone_browser(browser, str(api.http.base_url), words, language=language, viewport=view) as phone:
         await phone.page.goto(await link(api, portraits["person_a_1"]))
         for screen, tapped in (("who", "continue"), ("consent", "agree")):
             await phone.at(screen, name=f"{screen}-{width}")

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from browser_phone import CHROMIUM, PhoneBrowser, chromium, phone_browser
+from browser_phone import CHROMIUM, PhoneBrowser, phone_browser, words_in
 from playwright.async_api import Browser, Page, WebSocketRoute
 from running_service import RunningApi
 
-from api.routes.pages import WEB
 from benchmarks.registration import Filing
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
@@ -36,18 +35,7 @@ Object.defineProperty(navigator, 'wakeLock', {value: {
 """
 
 
-def words_in(language: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((WEB / f"words.{language}.json").read_text("utf-8"))
-    return content
-
-
 WORDS = words_in("zh")
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @dataclass

@@ -1,34 +1,25 @@
 """A live session on networks that die without closing a connection, in a real browser."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
-from browser_phone import CHROMIUM, PhoneBrowser, Scene, chromium, phone_browser
+from browser_phone import CHROMIUM, PhoneBrowser, Scene, phone_browser, words_in
 from playwright.async_api import Browser
 from prefix_proxy import PrefixProxy, proxying
 from running_service import RunningApi, registrant, running_api
 
-from api.routes.pages import WEB
 from api.settings import Settings
 from benchmarks.phone.casting import living
 from benchmarks.phone.person import StillPerson
 from models.engine import Engine
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
-WORDS: dict[str, Any] = json.loads((WEB / "words.zh.json").read_text("utf-8"))
+WORDS = words_in("zh")
 NOTICED_SECONDS = 30
 """Eight, and as long as the buffers of a loopback take to fill."""
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """The pages for people on networks and browsers on which they do not open: nobody is left with an empty page."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from browser_phone import CHROMIUM, chromium, phone_browser
+from browser_phone import CHROMIUM, phone_browser, words_in
 from playwright.async_api import Browser, Page, Route
 from running_service import RunningApi
 
-from api.routes.pages import WEB
 from benchmarks.registration import Filing
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
@@ -39,17 +37,6 @@ async def spoil(route: Route) -> None:
 async def greet(route: Route) -> None:
     """As a network that wants a login answers for everybody."""
     await route.fulfill(body="<p>Welcome to our network", content_type="text/html")
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
-
-
-def words_in(language: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((WEB / f"words.{language}.json").read_text("utf-8"))
-    return content
 
 
 async def link(api: RunningApi, filing: Filing) -> str:

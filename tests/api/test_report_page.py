@@ -1,30 +1,16 @@
 """The page on which a person says "this was not me", in a real browser."""
 
-import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from browser_phone import CHROMIUM, chromium, phone_browser
+from browser_phone import CHROMIUM, phone_browser, words_in
 from playwright.async_api import Browser
 from running_service import RunningApi
 
-from api.routes.pages import WEB
 from benchmarks.registration import Filing, Registrant, Registration
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
-        yield running
-
-
-def words_in(language: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((WEB / f"words.{language}.json").read_text("utf-8"))
-    return content
 
 
 async def notice_of(api: RunningApi, filing: Filing) -> str:

@@ -1,14 +1,13 @@
 """The window's pages in a real browser: three people and an impostor on their phones, and what a clerk sees of it."""
 
-import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any
 
 import httpx
 import pytest
-from browser_phone import CHROMIUM, PhoneBrowser, Scene, chromium, phone_browser
+from browser_phone import CHROMIUM, PhoneBrowser, Scene, phone_browser, words_in
 from one_window import WindowProcess, entered, running_window
 from playwright.async_api import Browser, Locator, expect
 
@@ -27,21 +26,10 @@ VERIFY_SECONDS = 100
 ATTEMPTS = 3
 
 
-def words_of(folder: Path, language: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / f"words.{language}.json").read_text("utf-8"))
-    return content
-
-
 @pytest.fixture(scope="module")
 def heyan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("heyan") / "data"
     with running_service(folder, webhook_private_addresses="true") as running:
-        yield running
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as running:
         yield running
 
 
@@ -101,7 +89,7 @@ def _filed(http: httpx.Client, number: int, name: str) -> dict[str, Any]:
 async def test_every_page_is_accessible_fits_and_asks_nobody_else(
     language: str, view: str, furnished: dict[str, Any], browser: Browser
 ) -> None:
-    words = words_of(WEB, language[:2])
+    words = words_in(language[:2], WEB)
     async with phone_browser(browser, furnished["url"], words, language=language, **VIEWS[view]) as clerk:
         for name, path in furnished["pages"].items():
             await clerk.page.goto(furnished["url"] + path)
@@ -111,7 +99,7 @@ async def test_every_page_is_accessible_fits_and_asks_nobody_else(
 
 
 async def test_a_refusal_is_told_where_it_was_asked_and_read_out(furnished: dict[str, Any], browser: Browser) -> None:
-    words = words_of(WEB, "zh")
+    words = words_in("zh", WEB)
     async with phone_browser(browser, furnished["url"], words, viewport=DESKTOP) as clerk:
         await clerk.page.goto(f"{furnished['url']}/new")
         await enter(clerk, [("张三", "E1", "shareholder", PHOTO), ("李四", "E2", "agent", PHOTO)])
@@ -155,7 +143,7 @@ async def test_three_people_verify_in_any_order_an_impostor_does_not_and_the_lic
 ) -> None:
     seed = SystemRandom().randrange(2**32)
     print(f"seed {seed}")
-    rng, words = Random(seed), words_of(WEB, "zh")
+    rng, words = Random(seed), words_in("zh", WEB)
     faces = [portraits[name] for name in ("person_a_1", "person_b_1", "impostor_1")]
     named = (("张三", "shareholder"), ("李四", "legal_representative"), ("王五", "finance_head"))
     people = [(name, f"E9{place}", role, faces[place]) for place, (name, role) in enumerate(named)]
@@ -228,7 +216,7 @@ async def ended(phone: PhoneBrowser) -> str:
 
 async def refused(browser: Browser, window: WindowProcess, address: str, person: Actor) -> None:
     """Somebody else opens the link: told what to do, and not how close it was."""
-    words = words_of(HEYAN_WEB, "zh")
+    words = words_in("zh", HEYAN_WEB)
     async with phone_browser(browser, window.heyan.url, words, scene=Scene(person)) as phone:
         await at_the_camera(phone, address)
         assert await ended(phone) == "rejected"
@@ -240,7 +228,7 @@ async def refused(browser: Browser, window: WindowProcess, address: str, person:
 
 async def accepted(browser: Browser, window: WindowProcess, address: str, person: Actor) -> None:
     """The person is verified, and goes back to where they came from."""
-    words = words_of(HEYAN_WEB, "zh")
+    words = words_in("zh", HEYAN_WEB)
     async with phone_browser(browser, window.heyan.url, words, scene=Scene(person)) as phone:
         await at_the_camera(phone, address)
         assert await ended(phone) == "done", await phone.page.locator("#main").inner_text()

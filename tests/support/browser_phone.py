@@ -1,5 +1,6 @@
 """A phone's browser for tests: headless Chromium whose camera films a person who obeys what the page shows."""
 
+import json
 import os
 import shutil
 from asyncio import to_thread
@@ -15,6 +16,7 @@ import numpy as np
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
+from api.routes.pages import WEB
 from benchmarks.phone.camera import Camera
 from benchmarks.phone.person import Actor
 
@@ -163,6 +165,12 @@ class PhoneBrowser:
         assert self.complaints == []
         own = (self.base, self.base.replace("http", "ws", 1), "blob:", "data:")
         assert [request.url for request in self.requests if not request.url.startswith(own)] == []
+
+
+def words_in(language: str, folder: Path = WEB) -> dict[str, Any]:
+    """What pages say, by default the capture page's."""
+    content: dict[str, Any] = json.loads((folder / f"words.{language}.json").read_text("utf-8"))
+    return content
 
 
 @asynccontextmanager

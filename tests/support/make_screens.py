@@ -18,12 +18,11 @@ from typing import Any
 
 import httpx
 from astronaut import load_astronaut
-from browser_phone import FAST_4G, SLOW_4G, PhoneBrowser, Scene, SlowPhone, chromium, phone_browser
+from browser_phone import FAST_4G, SLOW_4G, PhoneBrowser, Scene, SlowPhone, chromium, phone_browser, words_in
 from one_window import Json, WindowProcess, entered, running_window
 from PIL import Image
 from playwright.async_api import Browser, WebSocketRoute
 
-from api.routes.pages import WEB
 from benchmarks.phone.casting import living
 from benchmarks.service import running_service
 from examples.registration import PHOTO
@@ -52,11 +51,6 @@ async def shot(phone: PhoneBrowser, name: str) -> None:
         if path.stat().st_size <= MOST_BYTES:
             return
     sys.exit(f"{path}: {path.stat().st_size} bytes are too many for a picture in the documentation")
-
-
-def words(folder: Path, language: str = "zh") -> Json:
-    content: Json = json.loads((folder / f"words.{language}.json").read_text("utf-8"))
-    return content
 
 
 def link_of(window: WindowProcess, filing: Json, place: int) -> str:
@@ -88,7 +82,7 @@ async def on_a_phone(
     browser: Browser, window: WindowProcess, language: str = "zh", **options: Any
 ) -> AsyncIterator[PhoneBrowser]:
     locale = {"zh": "zh-CN", "en": "en-GB"}[language]
-    async with phone_browser(browser, window.heyan.url, words(WEB, language), language=locale, **options) as phone:
+    async with phone_browser(browser, window.heyan.url, words_in(language), language=locale, **options) as phone:
         yield phone
 
 
@@ -181,7 +175,7 @@ async def at_the_window(browser: Browser, window: WindowProcess) -> None:
         for place in range(3):
             http.post(f"/api/filings/{done['id']}/people/{place}/simulate").raise_for_status()
     await asyncio.to_thread(window.awaited, done["id"], lambda now: bool(now["state"] == "registered"))
-    async with phone_browser(browser, window.url, words(WINDOW_WEB), viewport=DESK) as clerk:
+    async with phone_browser(browser, window.url, words_in("zh", WINDOW_WEB), viewport=DESK) as clerk:
         pages = {
             "overview": "/",
             "new": "/new",
@@ -199,7 +193,7 @@ async def at_the_window(browser: Browser, window: WindowProcess) -> None:
 async def a_filing_under_way(browser: Browser, window: WindowProcess, filing: Json) -> None:
     address = f"{window.url}/filings/{filing['id']}"
     for name, view in (("window-filing", DESK), ("window-filing-phone", {"width": 390, "height": 844})):
-        async with phone_browser(browser, window.url, words(WINDOW_WEB), viewport=view) as clerk:
+        async with phone_browser(browser, window.url, words_in("zh", WINDOW_WEB), viewport=view) as clerk:
             await clerk.page.goto(address)
             await clerk.page.locator(".invitation img").first.wait_for()
             await shot(clerk, name)
