@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.detection import Face
 from models.image import Frame
+from models.plane_similarity import fitted
 
 SIDE = 112
 
@@ -32,7 +33,7 @@ class AlignedFace:
 
 def align(frame: Frame, face: Face) -> AlignedFace:
     """Cut the face out of the full-resolution frame."""
-    matrix = similarity(face.landmarks.astype(np.float64), TEMPLATE)
+    matrix = similarity(face.landmarks, TEMPLATE)
     shrink = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     source, matrix = _reduced(frame.pixels, matrix, shrink)
     pixels = cv2.warpAffine(source, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
@@ -40,17 +41,10 @@ def align(frame: Frame, face: Face) -> AlignedFace:
     return AlignedFace(np.asarray(pixels, dtype=np.uint8))
 
 
-def similarity(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(2, 3) least-squares similarity without reflection (Umeyama, PAMI 13, 1991) from (N, 2) to (N, 2) points."""
-    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
-    centred = source - source_mean
-    covariance = (target - target_mean).T @ centred / len(source)
-    u, singular, vt = np.linalg.svd(covariance)
-    sign = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
-    rotation = u @ np.diag(sign) @ vt
-    scale = float((singular * sign).sum() / centred.var(axis=0).sum())
-    linear = scale * rotation
-    return np.column_stack([linear, target_mean - linear @ source_mean])
+def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(2, 3) least-squares similarity without reflection from (N, 2) to (N, 2) points; NaN if all lie in one place."""
+    found = fitted(source, target)
+    return np.full((2, 3), np.nan) if found is None else found.matrix()
 
 
 def _reduced(

@@ -4,9 +4,9 @@ Networks differ in the last alone. Here it is YuNet's way (Wu, Peng & Yu, "YuNet
 detector", MIR 20, 2023); SCRFD's is `models.scrfd`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from math import exp, isfinite, sqrt
 from typing import Protocol
 
 import cv2
@@ -22,6 +22,8 @@ SCORE = 0.6
 """Least score of a face, as OpenCV's FaceDetectorYN samples set it for this network (0.6 to 0.9)."""
 OVERLAP = 0.3
 """Intersection over union beyond which the weaker of two boxes is the same face."""
+LARGEST = 10.0
+"""Logarithm of the longest side of a box, in strides: beyond any picture, and no number at all is beyond it too."""
 FIRST_SIDE = 320
 """Long side of the first pass, in pixels."""
 SECOND_SIDE = 960
@@ -138,57 +140,51 @@ def decode_yunet(outputs: Mapping[str, NDArray[np.float32]], sides: Sides, scale
     An anchor at column c, row r of stride s says: score sqrt(cls obj), centre (c + dx, r + dy) s, size exp(dw, dh) s,
     landmarks (c + kx, r + ky) s (as the network was trained; libfacedetection.train).
     """
-    boxes, points, scores = _strong(outputs, sides[1])
-    return distinct_faces(boxes, points, scores, scale=scale, score=SCORE, overlap=OVERLAP)
+    found = [each for stride in STRIDES for each in _strong(outputs, stride, sides[1] // stride)]
+    return distinct_faces(found, scale=scale, score=SCORE, overlap=OVERLAP)
 
 
-def distinct_faces(
-    boxes: NDArray[np.float32],
-    points: NDArray[np.float32],
-    scores: NDArray[np.float32],
-    *,
-    scale: float,
-    score: float,
-    overlap: float,
-) -> tuple[Face, ...]:
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What one anchor says. `box`: x, y, w, h and `landmarks`: five times x, y; in pixels of the network's picture."""
+
+    box: Sequence[float]
+    landmarks: Sequence[float]
+    score: float
+
+
+def distinct_faces(candidates: Sequence[Candidate], *, scale: float, score: float, overlap: float) -> tuple[Face, ...]:
     """One face for each group of boxes that overlap, largest first, in pixels / `scale`.
 
-    `boxes` (K, 4): x, y, w, h; `points` (K, 5, 2); `scores` (K,), of which those below `score` do not count.
-    `overlap`: intersection over union beyond which the weaker of two is the same face.
+    Candidates below `score` do not count. `overlap`: intersection over union beyond which the weaker of two is the same
+    face.
     """
-    kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), score, overlap) if len(boxes) else ()
-    faces = [
-        Face((boxes[i] / scale).astype(np.float32), (points[i] / scale).astype(np.float32), float(scores[i]))
-        for i in np.asarray(kept, dtype=int).reshape(-1)
-    ]
+    boxes, scores = [each.box for each in candidates], [each.score for each in candidates]
+    kept = cv2.dnn.NMSBoxes(boxes, scores, score, overlap) if candidates else ()
+    faces = [_face(candidates[place], scale) for place in kept]
     return tuple(sorted(faces, key=lambda face: -float(face.box[2] * face.box[3])))
 
 
-def _strong(
-    outputs: Mapping[str, NDArray[np.float32]], width: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Boxes (K, 4), landmarks (K, 5, 2) and scores (K,) of the anchors that pass the score, all strides at once."""
-    classes, objects = (np.concatenate([outputs[f"{part}_{s}"][0, :, 0] for s in STRIDES]) for part in ("cls", "obj"))
-    scores = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1))
-    strong = np.flatnonzero(scores >= SCORE)
-    cells, strides = (part[strong] for part in _anchors(width, len(outputs[f"cls_{STRIDES[0]}"][0])))
-    offsets, ways = (np.concatenate([outputs[f"{part}_{s}"][0] for s in STRIDES])[strong] for part in ("bbox", "kps"))
-    sizes = np.exp(offsets[:, 2:]) * strides
-    corners = (cells + offsets[:, :2]) * strides - sizes / 2
-    points = (cells[:, None] + ways.reshape(-1, 5, 2)) * strides[:, None]
-    boxes = np.concatenate([corners, sizes], axis=1)
-    finite = np.isfinite(boxes).all(axis=1) & np.isfinite(points).all(axis=(1, 2))
-    return boxes[finite], points[finite], scores[strong][finite]
+def _face(found: Candidate, scale: float) -> Face:
+    box, landmarks = (np.array([value / scale for value in part], np.float32) for part in (found.box, found.landmarks))
+    return Face(box, landmarks.reshape(5, 2), found.score)
 
 
-@lru_cache(maxsize=128)
-def _anchors(width: int, finest: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Column and row (A, 2) and stride (A, 1) of every anchor on a picture of `width` pixels, `finest` of which are of
-    the first stride."""
-    height = finest * STRIDES[0] ** 2 // width
-    grids = [np.indices((height // s, width // s)).reshape(2, -1)[::-1].T for s in STRIDES]
-    strides = [np.full((len(grid), 1), s) for grid, s in zip(grids, STRIDES, strict=True)]
-    return np.concatenate(grids).astype(np.float32), np.concatenate(strides).astype(np.float32)
+def _strong(outputs: Mapping[str, NDArray[np.float32]], stride: int, columns: int) -> Iterator[Candidate]:
+    """The anchors of one stride that pass the score. They are few: sooner read one by one than as arrays."""
+    scores = outputs[f"cls_{stride}"][0, :, 0] * outputs[f"obj_{stride}"][0, :, 0]
+    places = (scores >= SCORE**2).nonzero()[0]
+    if not len(places):
+        return
+    offsets, ways = (outputs[f"{part}_{stride}"][0].take(places, axis=0).tolist() for part in ("bbox", "kps"))
+    for place, (dx, dy, dw, dh), points in zip(places.tolist(), offsets, ways, strict=True):
+        if not (all(map(isfinite, (dx, dy, *points))) and dw < LARGEST and dh < LARGEST):
+            continue
+        row, column = divmod(place, columns)
+        width, height = stride * exp(dw), stride * exp(dh)
+        corner = (column + dx) * stride - width / 2, (row + dy) * stride - height / 2
+        landmarks = [(where + cell) * stride for where, cell in zip(points, (column, row) * 5, strict=True)]
+        yield Candidate((*corner, width, height), landmarks, sqrt(min(float(scores[place]), 1.0)))
 
 
 def _canvas(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
@@ -196,7 +192,8 @@ def _canvas(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     source, rest = halved_to(pixels, scale)
     height, width = (max(1, round(side * rest)) for side in source.shape[:2])
     coarsest = STRIDES[-1]
-    canvas = np.zeros((-(-height // coarsest) * coarsest, -(-width // coarsest) * coarsest, 3), np.uint8)
+    canvas = np.empty((-(-height // coarsest) * coarsest, -(-width // coarsest) * coarsest, 3), np.uint8)
+    canvas[height:], canvas[:height, width:] = 0, 0
     method = cv2.INTER_AREA if rest < LINEAR_FROM else cv2.INTER_LINEAR
     if rest == 1.0:
         canvas[:height, :width] = source

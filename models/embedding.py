@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +58,9 @@ class Embedder:
 
 def normalised(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     """The vector at length 1, a copy. Raises ModelError `embedding_not_finite` for NaN, infinity and zero."""
-    length = float(np.linalg.norm(vector.astype(np.float64)))
-    if not np.isfinite(length) or length == 0.0:
+    exact = vector.astype(np.float64)
+    length = sqrt(exact @ exact)
+    if not isfinite(length) or length == 0.0:
         raise ModelError(
             "embedding_not_finite", "the network gave no finite vector for this face; nothing was compared"
         )

@@ -168,7 +168,8 @@ def _several(count: int) -> FaceError:
 
 def _stands(face: Face) -> bool:
     """Whether the eyes are above the mouth: nearer to that than to lying on a side."""
-    across, down = face.landmarks[3:].mean(axis=0) - face.landmarks[:2].mean(axis=0)
+    (right_x, right_y), (left_x, left_y), _, (corner_x, corner_y), (other_x, other_y) = face.landmarks.tolist()
+    across, down = corner_x + other_x - right_x - left_x, corner_y + other_y - right_y - left_y
     return bool(down > abs(across))
 
 

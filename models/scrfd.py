@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detection import STRIDES, Face, Sides, distinct_faces
+from models.detection import STRIDES, Candidate, Face, Sides, distinct_faces
 from models.errors import ModelError
 
 ANCHORS = 2
@@ -41,14 +41,9 @@ def decode_scrfd(outputs: Mapping[str, Floats], sides: Sides, scale: float) -> t
     boxes = np.concatenate([corners, centres + reach[:, 2:] - corners], axis=1)
     landmarks = centres[:, None] + points[strong].reshape(-1, 5, 2) * stride[:, None]
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(landmarks).all(axis=(1, 2)) & (boxes[:, 2:] > 0).all(axis=1)
-    return distinct_faces(
-        boxes[finite],
-        landmarks[finite],
-        scores[strong, 0][finite],
-        scale=scale,
-        score=SCORE,
-        overlap=OVERLAP,
-    )
+    parts = (boxes[finite], landmarks.reshape(-1, 10)[finite], scores[strong, 0][finite])
+    found = [Candidate(*each) for each in zip(*(part.tolist() for part in parts), strict=True)]
+    return distinct_faces(found, scale=scale, score=SCORE, overlap=OVERLAP)
 
 
 def _of_all_strides(outputs: Mapping[str, Floats], values: int) -> Floats:

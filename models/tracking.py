@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.plane_similarity import fitted
+
 Points = NDArray[np.float32]
 Grey = NDArray[np.uint8]
 Values = NDArray[np.float32]
@@ -177,24 +179,13 @@ def _flow(before: Grey, after: Grey, points: Points, guess: Points) -> tuple[Poi
 
 
 def _carried(points: Points, before: Points, after: Points) -> Points:
-    """Where the landmarks' similarity would put the points, by least squares: bridges a late frame's larger step.
-
-    In complex numbers (x + iy) a similarity is one factor and one shift (Horn, JOSA A 4:629, 1987, in the plane).
-    """
-    start, end = _complex(before), _complex(after)
-    from_middle, to_middle = start.sum() / len(start), end.sum() / len(end)
-    spread = start - from_middle
-    length = float(np.vdot(spread, spread).real)
-    if length == 0:
+    """Where the landmarks' similarity would put the points: bridges a late frame's larger step."""
+    moved = fitted(before, after)
+    if moved is None:
         return points
-    factor = np.vdot(spread, end - to_middle) / length
-    carried = (_complex(points) - from_middle) * factor + to_middle
-    return np.asarray(carried.astype(np.complex64).view(np.float32).reshape(-1, 2), np.float32)
-
-
-def _complex(points: Points) -> NDArray[np.complex128]:
-    """(N, 2) pixels as N complex numbers."""
-    return np.ascontiguousarray(points, np.float64).view(np.complex128)[:, 0]
+    places = np.ascontiguousarray(points, np.float64).view(np.complex128)
+    carried = (places - moved.from_middle) * moved.factor + moved.to_middle
+    return np.asarray(carried.astype(np.complex64).view(np.float32), np.float32)
 
 
 def _face_mask(shape: tuple[int, ...], landmarks: Points) -> NDArray[np.uint8]:

@@ -84,6 +84,24 @@ def test_alignment_undoes_any_similarity(degrees: float, scale: float, x: float,
     assert np.allclose(moved @ matrix[:, :2].T + matrix[:, 2], TEMPLATE, atol=1e-6)
 
 
+def test_the_best_similarity_leaves_the_least_squares() -> None:
+    rng = np.random.default_rng(7)
+    source, target = rng.uniform(0, 300, (5, 2)), rng.uniform(0, 112, (5, 2))
+    best = similarity(source, target)
+
+    def squares(matrix: np.ndarray) -> float:
+        return float(np.sum((source @ matrix[:, :2].T + matrix[:, 2] - target) ** 2))
+
+    for _ in range(50):
+        turn, way = rng.normal(0, 1e-3, 2), rng.normal(0, 0.1, 2)
+        other = best + np.array([[turn[0], -turn[1], way[0]], [turn[1], turn[0], way[1]]])
+        assert squares(other) > squares(best)
+
+
+def test_points_in_one_place_have_no_similarity() -> None:
+    assert np.isnan(similarity(np.full((5, 2), 3.0), TEMPLATE)).all()
+
+
 @given(ANGLES, ANGLES, ANGLES, st.floats(0.2, 5))
 def test_pose_of_the_mean_head_is_what_it_was_turned_by(yaw: float, pitch: float, roll: float, scale: float) -> None:
     pose = pose_from_landmarks(_projected(yaw, pitch, roll, scale))
