@@ -222,19 +222,21 @@ async def exchange(redis: Redis, commands: Sequence[Command], *, answer_seconds:
 
 
 async def _answers(redis: Redis, connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:
-    """One attempt. A connection that breaks off, or whose turn is cancelled, is closed by redis-py with its answers."""
+    """One attempt: each answer as redis-py gives it out, or an error.
+
+    A connection that breaks off, or whose turn is cancelled, is closed by redis-py with its answers.
+    """
     await connection.send_packed_command(connection.pack_commands(commands))
-    return [await _answer(redis, connection, command) for command in commands]
-
-
-async def _answer(redis: Redis, connection: AbstractConnection, command: Command) -> Any:
-    """As redis-py gives it out, or an error."""
-    try:
-        answer = await connection.read_response()
-    except ResponseError as error:
-        return error
-    given_out = redis.response_callbacks.get(str(command[0]))
-    return answer if given_out is None else given_out(answer)
+    answers = list[Any]()
+    for command in commands:
+        try:
+            answer = await connection.read_response()
+        except ResponseError as error:
+            answers.append(error)
+            continue
+        given_out = redis.response_callbacks.get(str(command[0]))
+        answers.append(answer if given_out is None else given_out(answer))
+    return answers
 
 
 def good(answer: Any) -> Any:

@@ -28,6 +28,9 @@ from verify.vault import Vault
 
 T = TypeVar("T")
 
+KEPT_CLAIMS = tuple(field.name for field in fields(TokenClaims) if field.name not in {"iat", "exp"})
+"""What a receipt says of its token: all but its times."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restated:
@@ -39,6 +42,9 @@ class Restated:
     role: str
     roster_version: int
     document_sha256: str
+
+
+RESTATED_FIELDS = tuple(field.name for field in fields(Restated))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +195,7 @@ class Redemptions:
         covered: CheckpointClaims,
     ) -> Receipt:
         """What the archive keeps: the token without its times, when it was redeemed, and after which history."""
-        kept = {field.name: getattr(token, field.name) for field in fields(token) if field.name not in {"iat", "exp"}}
+        kept = {name: getattr(token, name) for name in KEPT_CLAIMS}
         claims: dict[str, str | int] = {
             **kept,
             "jti": receipt_id,
@@ -215,10 +221,10 @@ class Redemptions:
 def _mismatched(case_id: str, presented: tuple[Presented, ...]) -> tuple[str, ...]:
     """Names of the fields that were restated otherwise than the token says."""
     names = {
-        field.name
+        name
         for each in presented
-        for field in fields(Restated)
-        if getattr(each.restated, field.name) != getattr(each.claims, field.name) or each.claims.case != case_id
+        for name in RESTATED_FIELDS
+        if getattr(each.restated, name) != getattr(each.claims, name) or each.claims.case != case_id
     }
     return tuple(sorted(names))
 

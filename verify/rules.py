@@ -25,15 +25,16 @@ def check_rule(file: CaseFile) -> None:
 
 def unmet(file: CaseFile, subjects: Collection[str]) -> str | None:
     """What the rule still lacks if these subjects (ids) are redeemed, in words; None if it holds."""
-    rule, present = file.case.rule, [subject for key, subject in file.roster.items() if key in subjects]
+    rule, roster = file.case.rule, file.roster
+    present = [subject for key, subject in roster.items() if key in subjects]
     if not all_signed(file):
         return "somebody must sign for every organisation of the roster"
     match rule.kind:
         case "all":
-            lacking = len(file.roster) - len(present)
+            lacking = len(roster) - len(present)
             return f"everybody must verify; {lacking} are missing" if lacking or not present else None
         case "k_of_n":
-            least = rule.k or len(file.roster)
+            least = rule.k or len(roster)
             found = _persons(present)
             return f"{least} different people are needed; there are {found}" if found < least else None
         case "per_role":
@@ -56,8 +57,9 @@ def guaranteed(rule: Rule, file: CaseFile, role: str) -> int:
 
 def all_signed(file: CaseFile) -> bool:
     """Whether every organisation of the roster has somebody who signs for it."""
-    signed = {each.on_behalf_of.id for each in file.roster.values() if each.on_behalf_of is not None}
-    return all(organisation.credit_code in signed for organisation in file.legal_persons.values())
+    organisations = file.legal_persons
+    signed = {each.on_behalf_of.id for each in file.roster.values() if each.on_behalf_of} if organisations else set()
+    return all(organisation.credit_code in signed for organisation in organisations.values())
 
 
 def holders(file: CaseFile, role: str) -> int:
