@@ -396,7 +396,7 @@ _DECODE_SUBJECT = msgspec.json.Decoder(Subject)
 def changed_fields(before: CaseFile | None, after: CaseFile) -> dict[str, bytes]:
     """Store fields that differ: one for the case, one for each entity."""
     changed: dict[str, bytes] = {}
-    if before is None or before.case != after.case:
+    if before is None or _differ(before.case, after.case):
         changed["case"] = _ENCODE.encode(after.case)
     for name, (attribute, _) in _KINDS.items():
         old: Mapping[str, Entity] = getattr(before, attribute) if before is not None else {}

@@ -165,9 +165,9 @@ def stands_for(appointment: Appointment, *, deputy_hash: str, action: str, now: 
 
 def appointments_of(file: CaseFile) -> Sequence[Place]:
     """Where the appointments behind a case's deputies are recorded."""
-    behalves = [subject.on_behalf_of for subject in file.roster.values() if subject.on_behalf_of is not None]
-    ids = sorted({behalf.id for behalf in behalves if behalf.kind == "deputy"})
-    return [(_kind(file.case.client), appointment_id) for appointment_id in ids]
+    present = (each.on_behalf_of for each in file.subjects.values() if not each.removed)
+    ids = {behalf.id for behalf in present if behalf is not None and behalf.kind == "deputy"}
+    return [(_kind(file.case.client), appointment_id) for appointment_id in sorted(ids)]
 
 
 def held_among(seen: Seen) -> frozenset[str]:

@@ -3,7 +3,7 @@
 Contacts and codes are sealed under the person's key from the moment they arrive; what is stored beside them is masked.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from verify.casefile import (
@@ -134,16 +134,17 @@ class Messenger:
 
 
 def results(
-    vault: Vault, file: CaseFile, receipts: Iterable[Receipt], drawn: Iterable[tuple[str, str]], *, now: float
+    vault: Vault, file: CaseFile, receipts: Iterable[Receipt], draw: Callable[[str], tuple[str, str]], *, now: float
 ) -> tuple[Message | DisputeLink, ...]:
     """The notices that have waited for these redemptions, each with a link of its own by which to object.
 
-    `drawn`: for each receipt the random part and the secret of such a link.
+    `draw`: the random part and the secret of the link that goes with a receipt's id, the same whenever it is asked.
     """
     queued = list[Message | DisputeLink]()
-    for receipt, (part, secret) in zip(receipts, drawn, strict=True):
+    for receipt in receipts:
         subject_id = file.verifications[receipt.verification_id].subject_id
         for message in waiting_results(file, subject_id):
+            part, secret = draw(receipt.id)
             code = link_code(file.case.id, part, secret)
             queued.append(dispute_link(subject_id, part, secret, now=now))
             queued.append(

@@ -100,19 +100,28 @@ _Happened = Iterator[tuple[str, dict[str, str]]]
 
 
 def _happened(before: CaseFile | None, after: CaseFile) -> _Happened:
-    """People first, then the case: whoever hears of the end has heard of what led to it."""
+    """People first, then the case: whoever hears of the end has heard of what led to it.
+
+    What a step leaves alone is the very same mapping after it.
+    """
     if before is None:
         yield "case.opened", {}
         return
-    yield from _of_invites(before, after)
-    yield from _of_references(before, after)
-    yield from _of_erasures(before, after)
-    for session in after.sessions.values():
-        yield from _of_session(before.sessions.get(session.id), session)
-    for verification in after.verifications.values():
-        yield from _of_verification(before.verifications.get(verification.id), verification, after)
-    yield from _of_disputes(before, after)
-    yield from _of_messages(before, after)
+    if after.invites is not before.invites:
+        yield from _of_invites(before, after)
+    if after.subjects is not before.subjects:
+        yield from _of_references(before, after)
+        yield from _of_erasures(before, after)
+    if after.sessions is not before.sessions:
+        for session in after.sessions.values():
+            yield from _of_session(before.sessions.get(session.id), session)
+    if after.verifications is not before.verifications:
+        for verification in after.verifications.values():
+            yield from _of_verification(before.verifications.get(verification.id), verification, after)
+    if after.dispute_links is not before.dispute_links:
+        yield from _of_disputes(before, after)
+    if after.messages is not before.messages:
+        yield from _of_messages(before, after)
     yield from _of_case(before, after)
 
 

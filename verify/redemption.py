@@ -7,6 +7,7 @@ that a lost answer loses nothing.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import TypeVar
 
 from verify.audit import Event
@@ -143,7 +144,10 @@ class Redemptions:
         self, client: Client, case_id: str, presented: tuple[Presented, ...], *, whole_case: bool
     ) -> tuple[SignedReceipt, ...]:
         ids = tuple(f"rcp_{part_of(case_id)}_{new_part(self.entropy)}" for _ in presented)
-        reports = tuple((new_part(self.entropy), new_secret(self.entropy)) for _ in presented)
+
+        @cache
+        def report(_: str) -> tuple[str, str]:
+            return new_part(self.entropy), new_secret(self.entropy)
 
         def decision(seen: Seen) -> Change[tuple[Receipt, ...]]:
             file, now, held = seen.file, seen.now, held_among(seen)
@@ -167,7 +171,7 @@ class Redemptions:
                 self._receipt(receipt_id, each.claims, file, now=now, key=key, covered=covered)
                 for receipt_id, each in zip(ids, presented, strict=True)
             )
-            after = _redeemed(file, receipts).with_(*results(self.vault, file, receipts, reports, now=now))
+            after = _redeemed(file, receipts).with_(*results(self.vault, file, receipts, report, now=now))
             event = Event(
                 name="token.redeemed",
                 actor=f"client:{client.id}",

@@ -20,13 +20,14 @@ MEANINGS = {
     "bare": "redemption, bare redis-py",
     "sent": "redemption, bare, sent as the service does",
     "own": "redemption, own code without HTTP",
+    "own_signatures": "  of it for signatures, in their midst",
     "http_redeem": "redemption over HTTP",
     "server_redeem": "  of it the server's processor time",
     "server_notices": "  and for its notice, afterwards",
     "http_mint": "mint over HTTP",
     "server_mint": "  of it the server's processor time",
-    "verify": "Ed25519, verify a token",
-    "sign": "Ed25519, sign a receipt",
+    "verify": "Ed25519, verify a token, by itself",
+    "sign": "Ed25519, sign a receipt, by itself",
 }
 
 

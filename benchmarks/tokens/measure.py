@@ -24,6 +24,7 @@ from benchmarks.timing import Timed, median_ratio, without_collector
 from benchmarks.tokens import profiled
 from benchmarks.tokens.bare import Bare, RecordedConnection, Send, Trips, recorded
 from benchmarks.tokens.installation import Installation, Verified, install
+from benchmarks.tokens.signatures import timed_signatures
 from verify.connection import client, connect
 from verify.embedded import EmbeddedValkey
 from verify.jose import sign, verify
@@ -74,9 +75,10 @@ class Measured:
     """Milliseconds a round by what was done; `each`: how many of it a round has.
 
     `bare`, `sent`, `own`: redemptions by bare redis-py, by what the service puts in place of its pipelines, and by the
-    service's code in the same process. `http_mint`, `http_redeem`: over HTTP, and `server_mint`, `server_redeem` the
-    processor time of the server meanwhile; `server_notices`: then, until its outbox was empty. `sign`, `verify`: the
-    signatures alone. `profile`: shares of the server's processor time in redemptions; empty if it was not asked for.
+    service's code in the same process, of which `own_signatures` for its signatures (`benchmarks.tokens.signatures`).
+    `http_mint`, `http_redeem`: over HTTP, and `server_mint`, `server_redeem` the processor time of the server
+    meanwhile; `server_notices`: then, until its outbox was empty. `sign`, `verify`: one signature of each kind, in
+    loops of their own. `profile`: shares of the server's processor time in redemptions; empty if it was not asked for.
     """
 
     each: int
@@ -102,8 +104,8 @@ class Measured:
         return self._ratio("sent")
 
     def _ratio(self, name: str) -> float:
-        rounds = zip(*(self.timed[name].milliseconds for name in ("own", "sign", "verify")), strict=True)
-        without = Timed(tuple(own - signing - verifying for own, signing, verifying in rounds))
+        rounds = zip(*(self.timed[name].milliseconds for name in ("own", "own_signatures")), strict=True)
+        without = Timed(tuple(own - signatures for own, signatures in rounds))
         return median_ratio(self.timed[name], without)
 
 
@@ -198,14 +200,16 @@ class _Bench:
         tokens = [await self.own.mint(each) for each in people.own]
         for each in (self.bare, self.sent):
             await each.copy([person.restated.case for person in people.own])
-        own, done = await paced(
-            [partial(self._redeem, *each) for each in zip(people.own, tokens, strict=True)], callers
-        )
+        with timed_signatures() as spent:
+            own, done = await paced(
+                [partial(self._redeem, *each) for each in zip(people.own, tokens, strict=True)], callers
+            )
         trips = [trips for _, trips in done]
         sent = await _replayed(self.sent, trips, self.sent.by_exchange, callers)
         bare = await _replayed(self.bare, trips, self.bare.by_pipeline, callers)
         signatures = self._signatures(tokens, [receipt for receipt, _ in done])
-        return {"bare": bare, "sent": sent, "own": own, **over_http, **signatures}
+        own_signatures = {"own_signatures": spent.milliseconds}
+        return {"bare": bare, "sent": sent, "own": own, **own_signatures, **over_http, **signatures}
 
     async def minted(self, people: Sequence[Verified], callers: int) -> list[Body]:
         """What redeems a fresh token of each of them over HTTP."""
