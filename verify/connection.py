@@ -227,14 +227,14 @@ async def _answers(redis: Redis, connection: AbstractConnection, commands: Seque
     A connection that breaks off, or whose turn is cancelled, is closed by redis-py with its answers.
     """
     await connection.send_packed_command(connection.pack_commands(commands))
-    answers = list[Any]()
+    answers, given_out_by = list[Any](), redis.response_callbacks.get
     for command in commands:
         try:
             answer = await connection.read_response()
         except ResponseError as error:
             answers.append(error)
             continue
-        given_out = redis.response_callbacks.get(str(command[0]))
+        given_out = given_out_by(str(command[0]))
         answers.append(answer if given_out is None else given_out(answer))
     return answers
 

@@ -2,13 +2,13 @@
 
 What belongs to a case carries the case's own random part, so that no index over all cases is needed:
 
-    case      case_<16>                 <16>: 80 random bits in base 32 (RFC 4648), lower case
+    case      case_<16>                 <16>: 80 random bits in the alphabet of base 32 (RFC 4648), lower case
     session   ses_<16>_<16>
     receipt   rcp_<16>_<16>
     invite    <16>.<16>.<secret>        the code in the link; grants have the same form
 """
 
-from base64 import b32encode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
@@ -17,18 +17,20 @@ from re import fullmatch
 Entropy = Callable[[int], bytes]
 """Gives that many random bytes, fit for secrets."""
 
-ID_BYTES = 10
+PART_CHARACTERS = 16
 SECRET_BYTES = 32
 
 FORM_OF_32_BYTES = "[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]"
 """32 bytes in base64url without padding."""
 
 _PART = "[a-z2-7]{16}"
+_OF_BYTE = b"abcdefghijklmnopqrstuvwxyz234567" * 8
+"""The character of each byte: every one stands for eight of them."""
 
 
 def new_part(entropy: Entropy) -> str:
     """80 random bits, 16 characters."""
-    return b32encode(entropy(ID_BYTES)).decode().lower()
+    return entropy(PART_CHARACTERS).translate(_OF_BYTE).decode()
 
 
 def new_secret(entropy: Entropy) -> str:

@@ -24,7 +24,7 @@ from verify.receipts import RECEIPT_KIND
 from verify.rules import unmet
 from verify.signing import Purpose, RingFile
 from verify.store import Change, Decision, LateError, Seen, Store
-from verify.tokens import ReadToken, TokenClaims, Tokens, check_valid
+from verify.tokens import ReadToken, TokenClaims, Tokens, check_key, check_valid
 from verify.vault import Vault
 
 T = TypeVar("T")
@@ -119,7 +119,7 @@ class Redemptions:
             read = self.tokens.read(token, expected_client=client)
             claims = read.claims
             seen = await self.store.look(known_case(claims.case), beside=appointments_of)
-            self.tokens.check_key(read, mode=client.mode, now=seen.now)
+            check_key(read, self.rings[client.mode].ring, now=seen.now)
             _check_redeemable(seen, client, claims)
             check_appointed(seen.file.subjects[claims.subject], held_among(seen), now=seen.now)
         except VerifyError as error:
@@ -151,8 +151,9 @@ class Redemptions:
 
         def decision(seen: Seen) -> Change[tuple[Receipt, ...]]:
             file, now, held = seen.file, seen.now, held_among(seen)
+            ring = self.rings[client.mode].ring
             for each in presented:
-                self.tokens.check_key(each.token, mode=client.mode, now=now)
+                check_key(each.token, ring, now=now)
             newest = self.checkpoints.seen(seen)
             covered = newest.claims if newest is not None else NONE_YET
             mismatched = _mismatched(case_id, presented)
@@ -166,7 +167,7 @@ class Redemptions:
             if whole_case:
                 _check_roster_version(file, presented)
                 _check_rule(file, presented)
-            key = self.rings[client.mode].ring.signer(now=now)
+            key = ring.signer(now=now)
             receipts = tuple(
                 self._receipt(receipt_id, each.claims, file, now=now, key=key, covered=covered)
                 for receipt_id, each in zip(ids, presented, strict=True)

@@ -253,7 +253,7 @@ class Store:
         others = (("GET", self._key("epoch")), self.ledger.newest(), *map(self._record, expected))
         file, now, (epoch, newest, *found) = await self._load(case_id, *others)
         records = dict(zip(expected, found, strict=True))
-        lacking = [place for place in beside(file) if place not in records]
+        lacking = [place for place in beside(file) if place not in records] if file is not known else []
         if lacking:
             answers = await self._connection.ask_all(*map(self._record, lacking))
             records |= zip(lacking, answers, strict=True)

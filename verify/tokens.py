@@ -15,7 +15,7 @@ from verify.deputies import appointments_of, check_appointed, held_among
 from verify.errors import Conflict, Gone, Invalid, Refused
 from verify.identifiers import Entropy, new_part
 from verify.jose import SignatureInvalidError, VerifyingKey, key_set, sign, verify
-from verify.signing import Purpose, RingFile
+from verify.signing import Purpose, Ring, RingFile
 from verify.standing import is_valid, verifications_of
 from verify.store import Change, Seen, Store
 
@@ -124,11 +124,6 @@ class Tokens:
             raise Refused("token_wrong_audience", "this token was issued for another client")
         return ReadToken(claims, key)
 
-    def check_key(self, token: ReadToken, *, mode: Mode, now: float) -> None:
-        """Whether a token's key counts at a time (Unix seconds, the store's). Raises Invalid `token_invalid`."""
-        if not self.rings[mode].ring.counts(token.key, now=now):
-            raise _invalid()
-
     def jwks(self) -> dict[str, Any]:
         """Public keys of live mode and of checkpoints (RFC 7517). Test mode's are apart: `test_jwks`."""
         return key_set((*self.rings["live"].ring.published(), *self.rings["checkpoint"].ring.published()))
@@ -163,6 +158,12 @@ class Tokens:
             policy=verification.policy,
             epoch=verification.epoch,
         )
+
+
+def check_key(token: ReadToken, ring: Ring, *, now: float) -> None:
+    """Whether a token's key counts at a time (Unix seconds, the store's). Raises Invalid `token_invalid`."""
+    if not ring.counts(token.key, now=now):
+        raise _invalid()
 
 
 def mintable(file: CaseFile, client: Client, subject_id: str, *, now: float, epoch: int) -> Verification:

@@ -1,6 +1,6 @@
 """The same commands once more and nothing else: what each redemption asked of the store, on twins of its cases."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -21,11 +21,11 @@ _TRIPS: ContextVar[Trips | None] = ContextVar("trips", default=None)
 class RecordedConnection(Connection):
     """Keeps what goes to the store while somebody wants to know."""
 
-    async def _exchange(self, commands: Sequence[Command]) -> list[object]:
+    def _exchange(self, commands: Sequence[Command]) -> Coroutine[Any, Any, list[Any]]:
         trips = _TRIPS.get()
         if trips is not None:
             trips.append(tuple(commands))
-        return await super()._exchange(commands)
+        return super()._exchange(commands)
 
 
 @contextmanager
