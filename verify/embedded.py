@@ -153,11 +153,17 @@ class EmbeddedValkey:
         return _same_folder(text(settings["dir"]), self.folder)
 
     async def _ask(self, *command: str, seconds: float) -> Any:
+        """The connection is closed to its end, also if supervision is ended in the midst of that."""
         connection = connect(self.url, answer_seconds=seconds, repeats=0)
         try:
             return await connection.ask(*command)
         finally:
-            await connection.close()
+            closing = asyncio.create_task(connection.close())
+            try:
+                await asyncio.shield(closing)
+            except asyncio.CancelledError:
+                await closing
+                raise
 
     def _alone(self) -> bool:
         """True if this process is the last user; then it keeps others out until it lets go."""

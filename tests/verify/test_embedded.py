@@ -12,7 +12,7 @@ from textwrap import dedent
 import pytest
 
 from verify import embedded
-from verify.connection import connect
+from verify.connection import Connection, client, connect
 from verify.embedded import SOCKET_PATH_BYTES, EmbeddedValkey
 from verify.errors import StoreUnavailable
 from verify.store import open_store
@@ -119,6 +119,32 @@ async def test_a_server_that_was_killed_is_started_again_with_what_it_had(tmp_pa
         await store.put_record("kept", "before", b"1")
         os.kill(store._embedded._server.pid, signal.SIGKILL)
         assert await _once_it_is_back(store) == b"1"
+
+
+async def test_a_question_that_is_given_up_leaves_no_connection_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even if that happens while its connection is being closed."""
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    class Slow(Connection):
+        async def close(self) -> None:
+            begun.set()
+            await asyncio.sleep(0.05)
+            await super().close()
+            ended.set()
+
+    server = EmbeddedValkey(tmp_path / "store")
+    await server.start(supervise=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(embedded, "connect", lambda url, **_: Slow(client(url)))
+        asking = asyncio.create_task(server._answers())
+        await begun.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert ended.is_set()
+    await server.close()
 
 
 async def test_a_damaged_file_is_a_clear_error_and_is_not_overwritten(tmp_path: Path) -> None:
