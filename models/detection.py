@@ -6,7 +6,7 @@ detector", MIR 20, 2023); SCRFD's is `models.scrfd`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, isfinite, sqrt
+from math import exp, isfinite
 from typing import Protocol
 
 import cv2
@@ -23,7 +23,7 @@ SCORE = 0.6
 OVERLAP = 0.3
 """Intersection over union beyond which the weaker of two boxes is the same face."""
 LARGEST = 10.0
-"""Logarithm of the longest side of a box, in strides: beyond any picture, and no number at all is beyond it too."""
+"""Logarithm of a box's side in strides from which on it is larger than any picture; NaN is not below it either."""
 FIRST_SIDE = 320
 """Long side of the first pass, in pixels."""
 SECOND_SIDE = 960
@@ -172,19 +172,20 @@ def _face(found: Candidate, scale: float) -> Face:
 
 def _strong(outputs: Mapping[str, NDArray[np.float32]], stride: int, columns: int) -> Iterator[Candidate]:
     """The anchors of one stride that pass the score. They are few: sooner read one by one than as arrays."""
-    scores = outputs[f"cls_{stride}"][0, :, 0] * outputs[f"obj_{stride}"][0, :, 0]
-    places = (scores >= SCORE**2).nonzero()[0]
+    classes, objects = outputs[f"cls_{stride}"][0, :, 0], outputs[f"obj_{stride}"][0, :, 0]
+    places = (classes * objects >= SCORE**2).nonzero()[0]
     if not len(places):
         return
+    scores = np.sqrt(classes[places].clip(0, 1) * objects[places].clip(0, 1)).tolist()
     offsets, ways = (outputs[f"{part}_{stride}"][0].take(places, axis=0).tolist() for part in ("bbox", "kps"))
-    for place, (dx, dy, dw, dh), points in zip(places.tolist(), offsets, ways, strict=True):
+    for place, score, (dx, dy, dw, dh), points in zip(places.tolist(), scores, offsets, ways, strict=True):
         if not (all(map(isfinite, (dx, dy, *points))) and dw < LARGEST and dh < LARGEST):
             continue
         row, column = divmod(place, columns)
         width, height = stride * exp(dw), stride * exp(dh)
         corner = (column + dx) * stride - width / 2, (row + dy) * stride - height / 2
         landmarks = [(where + cell) * stride for where, cell in zip(points, (column, row) * 5, strict=True)]
-        yield Candidate((*corner, width, height), landmarks, sqrt(min(float(scores[place]), 1.0)))
+        yield Candidate((*corner, width, height), landmarks, score)
 
 
 def _canvas(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
