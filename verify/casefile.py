@@ -4,11 +4,12 @@ All transitions of a case read one case file and write one; times are Unix secon
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
 import msgspec
+from msgspec import structs
 
 Provenance = Literal["authority", "card_capture", "client_upload"]
 Mode = Literal["live", "test"]
@@ -335,20 +336,22 @@ class Message:
     sent_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseFile:
-    """All of one case. `head` is the hash of the newest audit entry, `entries` how many there are."""
+class CaseFile(msgspec.Struct, frozen=True, kw_only=True):
+    """All of one case. `head` is the hash of the newest audit entry, `entries` how many there are.
+
+    A struct: every transition makes several, and copies of structs are made in C.
+    """
 
     case: Case
-    subjects: Mapping[str, Subject] = field(default_factory=dict)
+    subjects: Mapping[str, Subject] = msgspec.field(default_factory=dict)
     """Also those that were removed; `roster` is without them."""
-    organisations: Mapping[str, Organisation] = field(default_factory=dict)
-    invites: Mapping[str, Invite] = field(default_factory=dict)
-    sessions: Mapping[str, Session] = field(default_factory=dict)
-    verifications: Mapping[str, Verification] = field(default_factory=dict)
-    receipts: Mapping[str, Receipt] = field(default_factory=dict)
-    dispute_links: Mapping[str, DisputeLink] = field(default_factory=dict)
-    messages: Mapping[str, Message] = field(default_factory=dict)
+    organisations: Mapping[str, Organisation] = msgspec.field(default_factory=dict)
+    invites: Mapping[str, Invite] = msgspec.field(default_factory=dict)
+    sessions: Mapping[str, Session] = msgspec.field(default_factory=dict)
+    verifications: Mapping[str, Verification] = msgspec.field(default_factory=dict)
+    receipts: Mapping[str, Receipt] = msgspec.field(default_factory=dict)
+    dispute_links: Mapping[str, DisputeLink] = msgspec.field(default_factory=dict)
+    messages: Mapping[str, Message] = msgspec.field(default_factory=dict)
     head: str = ""
     entries: int = 0
 
@@ -371,7 +374,7 @@ class CaseFile:
             else:
                 attribute = _ATTRIBUTES[type(entity)]
                 changed[attribute] = {**changed.get(attribute, getattr(self, attribute)), entity.id: entity}
-        return replace(self, **changed) if changed else self
+        return structs.replace(self, **changed) if changed else self
 
 
 Entity = Case | Subject | Organisation | Invite | Session | Verification | Receipt | DisputeLink | Message

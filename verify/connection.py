@@ -7,12 +7,13 @@ its append-only file before it answers anything.
 from asyncio import timeout
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError, NoScriptError, RedisError, ResponseError
@@ -200,22 +201,58 @@ def client(url: str, *, repeats: int = 3) -> Redis:
     )
 
 
+class SameConnection:
+    """While it is entered, a task's round trips to one server go over one connection, taken from its pool once.
+
+    What runs beside each other in it has connections of its own, and so has what outlives it.
+    """
+
+    def __init__(self) -> None:
+        self._kept = dict[ConnectionPool, AbstractConnection]()
+        self._entered = False
+
+    async def __aenter__(self) -> None:
+        self._entered, self._before = True, _KEEPER.set(self)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._entered = False
+        _KEEPER.reset(self._before)
+        while self._kept:
+            pool, connection = self._kept.popitem()
+            await pool.release(connection)
+
+    async def take(self, pool: ConnectionPool) -> AbstractConnection:
+        """The connection that is kept, or one of the pool; nobody else has it until it is given back."""
+        kept = self._kept.pop(pool, None)
+        return kept if kept is not None else await pool.get_connection()  # type: ignore[no-untyped-call]
+
+    async def give_back(self, pool: ConnectionPool, connection: AbstractConnection) -> None:
+        """Keep a connection for the next round trip, or let the pool have it."""
+        if self._entered and pool not in self._kept:
+            self._kept[pool] = connection
+        else:
+            await pool.release(connection)
+
+
+_KEEPER: ContextVar[SameConnection] = ContextVar("keeper", default=SameConnection())  # noqa: B039  (it keeps nothing)
+
+
 async def exchange(redis: Redis, commands: Sequence[Command], *, answer_seconds: float = ANSWER_SECONDS) -> list[Any]:
     """Answers or errors of commands, over one connection, in one round trip. Raises StoreUnavailable.
 
     One timer covers all of it, connecting and repeating too: a store that hangs keeps nobody for longer. A pipeline of
     redis-py sets one for every answer, and does more that is not needed here (docs/decisions.md).
     """
-    pool = redis.connection_pool
+    pool, keeper = redis.connection_pool, _KEEPER.get()
     try:
         async with timeout(answer_seconds):
-            connection: AbstractConnection = await pool.get_connection()  # type: ignore[no-untyped-call]
+            connection = await keeper.take(pool)
             try:
                 answers: list[Any] = await connection.retry.call_with_retry(
                     lambda: _answers(redis, connection, commands), lambda _: connection.disconnect()
                 )
             finally:
-                await pool.release(connection)
+                await keeper.give_back(pool, connection)
     except (RedisError, OSError) as error:
         raise StoreUnavailable(type(error).__name__) from error
     return answers

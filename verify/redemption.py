@@ -8,6 +8,7 @@ that a lost answer loses nothing.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from operator import attrgetter
 from typing import TypeVar
 
 from verify.audit import Event
@@ -31,6 +32,7 @@ T = TypeVar("T")
 
 KEPT_CLAIMS = tuple(field.name for field in fields(TokenClaims) if field.name not in {"iat", "exp"})
 """What a receipt says of its token: all but its times."""
+_kept = attrgetter(*KEPT_CLAIMS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,8 @@ class Restated:
     document_sha256: str
 
 
-RESTATED_FIELDS = tuple(field.name for field in fields(Restated))
+RESTATED = tuple(field.name for field in fields(Restated))
+_restated = attrgetter(*RESTATED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +203,8 @@ class Redemptions:
         covered: CheckpointClaims,
     ) -> Receipt:
         """What the archive keeps: the token without its times, when it was redeemed, and after which history."""
-        kept = {name: getattr(token, name) for name in KEPT_CLAIMS}
         claims: dict[str, str | int] = {
-            **kept,
+            **dict(zip(KEPT_CLAIMS, _kept(token), strict=True)),
             "jti": receipt_id,
             "token": token.jti,
             "iat": int(now),
@@ -228,8 +230,8 @@ def _mismatched(case_id: str, presented: tuple[Presented, ...]) -> tuple[str, ..
     names = {
         name
         for each in presented
-        for name in RESTATED_FIELDS
-        if getattr(each.restated, name) != getattr(each.claims, name) or each.claims.case != case_id
+        for name, restated, said in zip(RESTATED, _restated(each.restated), _restated(each.claims), strict=True)
+        if restated != said or each.claims.case != case_id
     }
     return tuple(sorted(names))
 

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from importlib.resources import files
@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 from weakref import WeakValueDictionary
 
+from msgspec import structs
+
 from verify.audit import GENESIS, AuditEntry, Event, link, verify_chain
 from verify.casefile import Case, CaseFile, changed_fields, decode_file
-from verify.connection import Command, Connection, Script, Watch, text, unwatched
+from verify.connection import Command, Connection, SameConnection, Script, Watch, text, unwatched
 from verify.embedded import EmbeddedValkey
 from verify.errors import CaseDamaged, NotFound, StoreBusy, StoreUnavailable, VerifyError
 from verify.identifiers import Entropy
@@ -299,7 +301,7 @@ class Store:
             StoreUnavailable: no answer or no confirmation; the change may be there, and the request may be repeated.
             StoreBusy: others kept changing the case.
         """
-        async with self._queues.setdefault(case_id, asyncio.Lock()):
+        async with self._queues.setdefault(case_id, asyncio.Lock()), SameConnection():
             for attempt in range(ATTEMPTS):
                 seen = await self.look(case_id, beside=beside)
                 _check_expected(seen.file, seen.now)
@@ -572,7 +574,7 @@ class Store:
         changed, blobs = changed_fields(before, decided), change.blobs
         written = {**changed, **{f"{BLOB}{name}": content for name, content in blobs.items()}}
         entry = link(change.event, seq=seq, at=at, head=head, nonce=self._entropy(12).hex(), written=written)
-        after = replace(decided, head=entry.head, entries=seq + 1)
+        after = structs.replace(decided, head=entry.head, entries=seq + 1)
         fields = [part for pair in changed.items() for part in pair]
         case_id = after.case.id
         notices = notices_between(before, after, at=at)

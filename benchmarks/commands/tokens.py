@@ -35,8 +35,8 @@ def tokens(
     as_json: JsonFile = None,
     html: HtmlFile = None,
     docs: DocsFile = None,
-    redemptions: Annotated[int, typer.Option(min=1, help="of each kind, in all rounds together")] = 600,
-    rounds: Annotated[int, typer.Option(min=3, help="rounds of interleaved runs")] = 6,
+    redemptions: Annotated[int, typer.Option(min=1, help="of each kind, in all rounds together")] = 2400,
+    rounds: Annotated[int, typer.Option(min=3, help="rounds of interleaved runs")] = 12,
     callers: Annotated[int, typer.Option(min=1, help="at the same time")] = 8,
     profile: Annotated[bool, typer.Option("--profile", help="also what takes the server's processor time")] = False,
 ) -> None:

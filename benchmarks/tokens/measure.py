@@ -54,8 +54,8 @@ class Plan:
     """How much of it. `redemptions`: over HTTP, and as many without; `callers`: at the same time; `profile`: one round
     more, by a service under a profiler."""
 
-    redemptions: int = 600
-    rounds: int = 6
+    redemptions: int = 2400
+    rounds: int = 12
     callers: int = 8
     profile: bool = False
 

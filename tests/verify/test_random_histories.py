@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec import structs
 from registry_office import (
     CONVINCING,
     IMPOSTOR,
@@ -593,7 +594,7 @@ def _check_ends_are_final(before: CaseFile, after: CaseFile) -> None:
     Only that a verification is of somebody who has left is written on it later, once.
     """
     if before.case.state is not CaseState.OPEN:
-        assert replace(after, head="", entries=0) == replace(before, head="", entries=0)
+        assert structs.replace(after, head="", entries=0) == structs.replace(before, head="", entries=0)
     for key, verification in before.verifications.items():
         if verification.state is not VerificationState.ACTIVE:
             now = after.verifications[key]
