@@ -47,7 +47,8 @@ class Embedder:
         """One embedding a face, in order. Raises ModelError `embedding_not_finite`."""
         if not faces:
             return ()
-        vectors = self.network.run(np.stack([face.pixels for face in faces]))[0]
+        pictures = np.stack([face.pixels for face in faces]) if len(faces) > 1 else faces[0].pixels[None]
+        vectors = self.network.run(pictures)[0]
         return tuple(Embedding(vector, self.contract) for vector in vectors)
 
     def reference(self, face: AlignedFace) -> Embedding:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 os.environ.setdefault(
     "ORT_DISABLE_TELEMETRY", "1"
@@ -40,16 +41,18 @@ class Network:
     _session: onnxruntime.InferenceSession
     provider: str
     """The provider in use: `cpu`, `cuda`, `tensorrt` or `openvino`."""
+    outputs: tuple[str, ...]
+    """Names of the outputs, in order; the runtime makes them anew whenever it is asked, or runs without them."""
+
+    @classmethod
+    def of(cls, session: onnxruntime.InferenceSession, *, provider: str) -> Self:
+        """A network of a session that the runtime has opened."""
+        return cls(session, provider, tuple(output.name for output in session.get_outputs()))
 
     def run(self, pictures: NDArray[np.uint8]) -> Sequence[NDArray[np.float32]]:
         """Outputs in the graph's order for pictures, uint8 (N, H, W, 3) BGR."""
-        outputs: Sequence[NDArray[np.float32]] = self._session.run(None, {"pictures": pictures})
+        outputs: Sequence[NDArray[np.float32]] = self._session.run(self.outputs, {"pictures": pictures})
         return outputs
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the outputs, in order."""
-        return tuple(output.name for output in self._session.get_outputs())
 
     @property
     def runtime(self) -> Mapping[str, str]:
@@ -112,7 +115,8 @@ def load_network(content: bytes, *, provider: str, threads: int, warm_up: Sequen
     chosen = choose_provider(provider)
     names = [_PROVIDERS[chosen], *([_PROVIDERS["cpu"]] if chosen != "cpu" else [])]
     try:
-        network = Network(onnxruntime.InferenceSession(content, _options(threads), providers=names), chosen)
+        session = onnxruntime.InferenceSession(content, _options(threads), providers=names)
+        network = Network.of(session, provider=chosen)
         network.run(np.zeros(tuple(warm_up), np.uint8))
     except Exception as error:  # the runtime raises many unrelated types
         raise ModelError("model_invalid", f"ONNX Runtime refuses the model on {chosen}: {error}") from error

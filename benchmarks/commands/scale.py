@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from benchmarks.commands.failing import explained
 from benchmarks.commands.outputs import DocsFile, HtmlFile, JsonFile, deliver
 from benchmarks.commands.rendering import render_people
+from benchmarks.load.room import enough_people
 from benchmarks.load.scaling import Step, scale
 from benchmarks.machine import describe_machine
 from benchmarks.report.document import Chart, Report, Section
@@ -20,7 +21,6 @@ from models.engine import Engine
 from models.prepare import default_data_dir
 
 NAN = float("nan")
-PEOPLE = 3
 
 
 def scale_command(
@@ -36,7 +36,7 @@ def scale_command(
     with explained():
         with _progress() as progress:
             engine = Engine.open(data_dir=default_data_dir())
-            reels = render_people(PEOPLE, engine, progress)
+            reels = render_people(enough_people(processes * phones), engine, progress)
             task = progress.add_task("visits", total=None)
             steps = asyncio.run(
                 scale(reels, most=processes, phones=phones, seconds=seconds, advance=lambda: progress.advance(task))

@@ -17,14 +17,13 @@ from benchmarks.commands.outputs import DocsFile, HtmlFile, JsonFile, deliver
 from benchmarks.commands.rendering import render_people
 from benchmarks.load.knee import Carried, find_knee
 from benchmarks.load.reels import Reel
-from benchmarks.load.room import Figures, Room
+from benchmarks.load.room import Figures, Room, enough_people
 from benchmarks.machine import describe_machine
 from benchmarks.report.document import Chart, Report, Section
 from benchmarks.service import CROWD, running_service
 from models.engine import Engine
 from models.prepare import default_data_dir
 
-MOST_PEOPLE = 4
 NAN = float("nan")
 
 
@@ -32,8 +31,8 @@ def service(
     phones: Annotated[int, typer.Option(min=1, max=500, help="the most to step up to")] = 48,
     seconds: Annotated[float, typer.Option(min=1, max=600, help="for which visits begin, in each step")] = 60.0,
     people: Annotated[
-        int, typer.Option(min=1, max=MOST_PEOPLE, help="simulated people, rendered beforehand")
-    ] = MOST_PEOPLE,
+        int | None, typer.Option(min=1, help="simulated people, rendered beforehand; as many as --phones need")
+    ] = None,
     as_json: JsonFile = None,
     html: HtmlFile = None,
     docs: DocsFile = None,
@@ -43,7 +42,8 @@ def service(
     with explained():
         with _progress() as progress:
             engine = Engine.open(data_dir=default_data_dir())
-            found = _measured(render_people(people, engine, progress), progress, phones=phones, seconds=seconds)
+            reels = render_people(people or enough_people(2 * phones), engine, progress)
+            found = _measured(reels, progress, phones=phones, seconds=seconds)
         deliver(_report(found, describe_machine(engine)), figures(found), as_json=as_json, html=html, docs=docs)
     raise typer.Exit(1 if found.accepted_lost else 0)
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from math import ceil
 from time import monotonic, process_time
 
 import httpx
@@ -32,6 +33,12 @@ class PicturesUsedUpError(Exception):
             " or let fewer --phones come, or for fewer --seconds"
         )
         self.code = "pictures_used_up"
+
+
+def enough_people(phones: int) -> int:
+    """How many it takes so that the service has forgotten the frames of a session by the time when its pictures come
+    again, with so many phones at once."""
+    return ceil((load_policy().fraud.frames_most + phones) / SESSIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +116,6 @@ class Room:
             load_cpu_share=round((process_time() - own) / took, 3),
         )
 
-    def _forgotten(self, phones: int) -> bool:
-        """Whether the service has forgotten the frames of a session by the time when its pictures come again."""
-        return len(self.reels) * SESSIONS >= load_policy().fraud.frames_most + phones
-
     async def _phone(
         self, http: httpx.AsyncClient, until: float, advance: Callable[[], object], *, phones: int
     ) -> list[Visit]:
@@ -120,7 +123,7 @@ class Room:
         while monotonic() < until:
             number = next(self.numbers)
             cut, place = divmod(number, len(self.reels))
-            if cut >= SESSIONS and not self._forgotten(phones):
+            if cut >= SESSIONS and len(self.reels) < enough_people(phones):
                 raise PicturesUsedUpError(len(self.reels))
             visits.append(await visit(http, self.reels[place], number=number, cut=cut, until=until))
             advance()

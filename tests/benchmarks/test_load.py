@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.progress import Progress
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
 from benchmarks.commands import memory as memory_command
+from benchmarks.commands import rendering
 from benchmarks.commands import scale as scale_module
 from benchmarks.commands.service import figures, verdict
 from benchmarks.load import growth, room
@@ -25,12 +27,14 @@ from benchmarks.load.gauges import Reading, bucket_quantile, quantile, since
 from benchmarks.load.knee import FRAME_P95_MS, carried, find_knee, numbers_of_phones
 from benchmarks.load.player import SESSIONS, Player
 from benchmarks.load.reels import LIT, Clip, Reel, Take
-from benchmarks.load.room import Figures, PicturesUsedUpError, Room, _per_hour
+from benchmarks.load.room import Figures, PicturesUsedUpError, Room, _per_hour, enough_people
 from benchmarks.load.scaling import Step
 from benchmarks.load.strips import ROW, Strips, StripShutter
 from benchmarks.load.visit import Visit
 from benchmarks.phone.camera import Camera
 from benchmarks.service import Service, running_service
+from models.engine import Engine
+from verify.policy import load_policy
 
 GOOD = Figures(
     phones=4,
@@ -234,9 +238,32 @@ async def test_sessions_that_would_be_refused_as_replays_are_not_begun(monkeypat
     assert numbers == list(range(2 * SESSIONS))
 
 
-@pytest.mark.parametrize(("people", "phones", "forgotten"), [(3, 2, False), (4, 2, True), (4, 60, False)])
-def test_pictures_come_again_once_their_session_is_forgotten(people: int, phones: int, forgotten: bool) -> None:
-    assert Room(cast(Service, None), [cast(Reel, None)] * people)._forgotten(phones) is forgotten
+async def test_pictures_come_again_once_their_session_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    visits, people = iter(range(3 * enough_people(60) * SESSIONS)), enough_people(60)
+
+    async def next_visit(*_: object, **__: object) -> Visit:
+        return Visit(outcome="accepted", opened=next(visits, None) is not None)
+
+    monkeypatch.setattr(room, "visit", next_visit)
+    there = Room(cast(Service, None), [cast(Reel, None)] * people)
+    found = await there._phone(cast(httpx.AsyncClient, None), inf, lambda: None, phones=60)
+    assert sum(each.opened for each in found) == 3 * people * SESSIONS
+
+
+def test_people_are_enough_once_what_is_remembered_is_less_than_they_show() -> None:
+    remembered = load_policy().fraud.frames_most
+    for phones in (1, 12, 96, 500):
+        assert enough_people(phones) * SESSIONS >= remembered + phones > (enough_people(phones) - 1) * SESSIONS
+
+
+def test_beyond_the_portraits_faces_come_again_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[tuple[bytes, int]]()
+    monkeypatch.setattr(rendering, "render_reel", lambda photo, *, seed, **_: asked.append((photo, seed)))
+    with Progress(disable=True) as progress:
+        rendering.render_people(6, cast(Engine, None), progress)
+    assert len({photo for photo, _ in asked}) == 4
+    assert asked[4][0] == asked[0][0]
+    assert len(set(asked)) == 6
 
 
 def test_what_an_hour_carries_follows_from_how_long_each_takes() -> None:
@@ -309,8 +336,8 @@ def test_processes_on_one_store_are_counted_together() -> None:
 
 
 def test_two_processes_on_one_store_verify_a_person_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same one in every case, who is rendered sooner than three."""
-    monkeypatch.setattr(scale_module, "PEOPLE", 1)
+    """The same one in every case, who is rendered sooner than several."""
+    monkeypatch.setattr(scale_module, "enough_people", lambda _: 1)
     kept = tmp_path / "scale.json"
     command = ["scale", "--processes", "2", "--phones", "1", "--seconds", "1", "--json", str(kept)]
     found = CliRunner().invoke(app, command)
