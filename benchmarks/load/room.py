@@ -81,7 +81,7 @@ class Room:
 
         Raises:
             PicturesUsedUpError: too many visits for so few people.
-            httpx.HTTPError: the service refused something else than a session.
+            httpx.HTTPError: the service refused for another reason than that it is full.
         """
         headers = {"Authorization": f"Bearer {self.service.api_key}"}
         limits = httpx.Limits(max_connections=None)

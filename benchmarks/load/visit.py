@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
-from typing import cast
+from typing import TypeVar, cast
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -17,6 +18,8 @@ from benchmarks.phone.online import HEADER, NO_NONCE, PROTOCOL, Attempt, Grant, 
 from benchmarks.phone.online import Phone as OnlinePhone
 from benchmarks.phone.person import Actor
 from benchmarks.registration import Filing, Registrant, Registration
+
+T = TypeVar("T")
 
 BUSY = 503
 NOBODY = cast(Actor, None)
@@ -32,7 +35,7 @@ class Visit:
     outcome: str = "not_opened"
     """`accepted`, `retry`, `rejected`, `referred`, or the code of a problem."""
     refused: int = 0
-    """How often opening a session was refused with 503, before one was opened or the time was up."""
+    """How often a case, an agreement or a session was refused with 503, before one was opened or the time was up."""
     opened: bool = False
     seconds: float = 0.0
     """From opening the case to the result, without the time that the service asked to wait."""
@@ -76,12 +79,13 @@ async def visit(http: httpx.AsyncClient, reel: Reel, *, number: int, cut: int, u
     Where the service is full, come again `until` (monotonic seconds).
 
     Raises:
-        httpx.HTTPError: the service refused something else than a session.
+        httpx.HTTPError: the service refused for another reason than that it is full.
     """
     found, started = Visit(), monotonic()
     player = Player(reel, number=cut, rng=Random(number))
-    person = await entered(http, reel.photo, number=number)
-    waited = await attempted(person, player, found, until=until)
+    person, waited = await admitted(lambda: entered(http, reel.photo, number=number), found, until=until)
+    if person is not None:
+        waited += await attempted(person, player, found, until=until)
     found.seconds = monotonic() - started - waited
     return found
 
@@ -100,7 +104,13 @@ async def attempted(person: Entered, player: Player, found: Visit, *, until: flo
 
 
 async def opened(phone: OnlinePhone, grant: Grant, found: Visit, *, until: float) -> tuple[Attempt | None, float]:
-    """A session, and the seconds that were waited for it; None if there was no place `until` (monotonic seconds).
+    """A session, as `admitted` gives it."""
+    return await admitted(lambda: phone.open(grant), found, until=until)
+
+
+async def admitted(act: Callable[[], Awaitable[T]], found: Visit, *, until: float) -> tuple[T | None, float]:
+    """What comes of it, tried again whenever the service asks for that, and the seconds that were waited; None if there
+    was no place `until` (monotonic seconds).
 
     Raises:
         httpx.HTTPError: the service refused for another reason than that it is full.
@@ -108,7 +118,7 @@ async def opened(phone: OnlinePhone, grant: Grant, found: Visit, *, until: float
     waited = 0.0
     while True:
         try:
-            return await phone.open(grant), waited
+            return await act(), waited
         except httpx.HTTPStatusError as error:
             if error.response.status_code != BUSY:
                 raise

@@ -6,12 +6,14 @@ from itertools import pairwise
 from math import inf
 from pathlib import Path
 from random import Random
+from time import monotonic
 from typing import cast
 
 import cv2
 import httpx
 import numpy as np
 import pytest
+from httpx import Response
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.progress import Progress
@@ -23,6 +25,7 @@ from benchmarks.commands import rendering
 from benchmarks.commands import scale as scale_module
 from benchmarks.commands.service import figures, verdict
 from benchmarks.load import growth, room
+from benchmarks.load import visit as visiting
 from benchmarks.load.gauges import Reading, bucket_quantile, quantile, since
 from benchmarks.load.knee import FRAME_P95_MS, carried, find_knee, numbers_of_phones
 from benchmarks.load.player import SESSIONS, Player
@@ -222,6 +225,21 @@ async def test_whoever_is_told_to_come_again_after_the_end_opens_no_more_cases(m
     there = Room(cast(Service, None), [cast(Reel, None)])
     found = await there._phone(cast(httpx.AsyncClient, None), inf, lambda: None, phones=2)
     assert [each.opened for each in found] == [True, False]
+
+
+async def test_whoever_finds_the_service_full_before_a_session_comes_again_as_it_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = iter([Response(503, headers={"retry-after": "0"}), Response(503, headers={"retry-after": "60"})])
+
+    async def entered(http: httpx.AsyncClient, *_: object, **__: object) -> None:
+        (await http.get("http://127.0.0.1/")).raise_for_status()
+
+    monkeypatch.setattr(visiting, "entered", entered)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: next(answers))) as http:
+        reel = Reel(photo=b"", takes={"left": (Take(going=(), holding=(), returning=(), resting=()),)}, lit={})
+        found = await visiting.visit(http, reel, number=0, cut=0, until=monotonic() + 1)
+    assert (found.refused, found.opened, found.lost) == (2, False, False)
 
 
 async def test_sessions_that_would_be_refused_as_replays_are_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
