@@ -81,7 +81,7 @@ class Room:
 
         Raises:
             PicturesUsedUpError: too many visits for so few people.
-            httpx.HTTPError: the service refused for another reason than that it is full.
+            httpx.HTTPError: the service refused otherwise than with 503.
         """
         headers = {"Authorization": f"Bearer {self.service.api_key}"}
         limits = httpx.Limits(max_connections=None)

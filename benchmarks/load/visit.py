@@ -79,7 +79,7 @@ async def visit(http: httpx.AsyncClient, reel: Reel, *, number: int, cut: int, u
     Where the service is full, come again `until` (monotonic seconds).
 
     Raises:
-        httpx.HTTPError: the service refused for another reason than that it is full.
+        httpx.HTTPError: the service refused otherwise than with 503.
     """
     found, started = Visit(), monotonic()
     player = Player(reel, number=cut, rng=Random(number))
@@ -113,7 +113,7 @@ async def admitted(act: Callable[[], Awaitable[T]], found: Visit, *, until: floa
     was no place `until` (monotonic seconds).
 
     Raises:
-        httpx.HTTPError: the service refused for another reason than that it is full.
+        httpx.HTTPError: the service refused otherwise than with 503.
     """
     waited = 0.0
     while True:
